@@ -17,7 +17,7 @@ class Variable:
     Args:
         value: array of any shape; copied.
         name: "kernel", "gamma", …
-        trainable: whether an optimizer may change it.
+        trainable: whether an optimizer may change it, now.
         regularizer: adds `regularizer(value)` to the loss of the model.
         path: "conv2d/kernel"; `name` where nothing owns the variable.
     """
@@ -34,6 +34,7 @@ class Variable:
         self.name = name
         self.path = path or name
         self.trainable = trainable
+        self.can_train = trainable  # stays False for statistics when a frozen layer thaws
         self.regularizer = regularizer
 
     @property

@@ -1,0 +1,347 @@
+"""What every layer is: weights, a forward pass, a backward pass and a configuration."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from scratchnet import initializers, regularizers
+from scratchnet.config import standardize_dtype
+from scratchnet.initializers import Initializer
+from scratchnet.regularizers import Regularizer
+from scratchnet.variable import Variable
+
+Shape = tuple[int | None, ...]
+Saved = Any
+Gradients = list[np.ndarray]
+
+_counters: dict[str, itertools.count] = {}
+
+
+def unique_name(class_name: str) -> str:
+    """Keras's automatic names: "conv2d", "conv2d_1", … in the order of construction.
+
+    >>> unique_name("MaxPooling2D").startswith("max_pooling2d")
+    True
+    """
+    words = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", class_name))
+    prefix = words.lower()
+    number = next(_counters.setdefault(prefix, itertools.count()))
+    return f"{prefix}_{number}" if number else prefix
+
+
+def reset_names() -> None:
+    """Start the automatic names anew, as `keras.utils.clear_session` does."""
+    _counters.clear()
+
+
+class Layer:
+    """Base of all layers.
+
+    A layer keeps its weights and nothing else from one call to the next: what backward needs is
+    returned by forward and handed back by the caller. So one layer can stand in several places of
+    a network and serve several threads.
+
+    A new layer defines `forward` and `backward`; where they apply also `build` (to create
+    weights with `add_weight`), `compute_output_shape` and `get_config`.
+
+    Args:
+        activity_regularizer: penalty on the output, divided by the batch size.
+        trainable: whether an optimizer may change the weights.
+        dtype: of the weights and of the computation; None means `config.floatx()`.
+        name: None means Keras's automatic name.
+    """
+
+    rank: ClassVar[int | None] = None  # number of axes that the input must have
+    min_rank: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Regularizer | str | dict | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        name: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} does not know the argument(s) {', '.join(unknown)}. "
+                f"Expected the arguments of keras.layers.{type(self).__name__}; remove or correct "
+                f"them."
+            )
+        self.name = unique_name(type(self).__name__) if name is None else name
+        self.dtype = _dtype_name(dtype, self.name)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.built = False
+        self.input_shape: Shape | None = None
+        self._trainable = trainable
+        self._weights: list[Variable] = []
+
+    # What a layer computes
+
+    def build(self, input_shape: Shape) -> None:
+        """Create the weights for inputs of this shape; `input_shape[0]` is the batch, often None."""
+
+    def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
+        """(y, saved): the output, and just what `backward` will need."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward(x, training).")
+
+    def backward(
+        self, dy: np.ndarray, saved: Saved, needs_dx: bool = True
+    ) -> tuple[np.ndarray | None, Gradients]:
+        """(dx, gradients) from dy = ∂L/∂y; one gradient for each trainable weight, same order.
+
+        With `needs_dx` False, dx may be None: nobody asks for the gradient of the images.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define backward(dy, saved).")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output for an input of this shape; by default the same."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, under Keras's names."""
+        config = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A new layer, not built, from what `get_config` gave, here or in Keras."""
+        unused = ("quantization_config", "lora_rank", "lora_alpha")  # Keras writes them as None
+        return cls(**{k: v for k, v in config.items() if not (k in unused and v is None)})
+
+    # The output's activation, where the layer ends in one. Cross-entropies are computed from
+    # what goes into a softmax or sigmoid, because what comes out of it may be rounded to 0 or 1.
+
+    output_activation: str | None = None
+
+    def forward_logits(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
+        """`forward` without the last activation; only where `output_activation` is a name."""
+        raise NotImplementedError(f"{type(self).__name__} does not end in an activation.")
+
+    def backward_logits(
+        self, dz: np.ndarray, saved: Saved, needs_dx: bool = True
+    ) -> tuple[np.ndarray | None, Gradients]:
+        """`backward` of `forward_logits`."""
+        raise NotImplementedError(f"{type(self).__name__} does not end in an activation.")
+
+    # What all layers share
+
+    def __call__(self, inputs: ArrayLike, training: bool = False) -> np.ndarray:
+        """The output for an array, which is cast to the layer's dtype; builds the layer first.
+
+        Raises:
+            ValueError: an input whose rank or channels do not fit the layer.
+        """
+        x = np.asarray(inputs).astype(self.dtype, copy=False)
+        self.ensure_built((None, *x.shape[1:]))
+        self.check_input(x.shape)
+        return self.forward(x, training)[0]
+
+    def ensure_built(self, input_shape: Shape) -> None:
+        """Check the shape and create the weights, once; nothing is kept if that fails."""
+        if self.built:
+            return
+        self.check_input(input_shape)
+        try:
+            self.compute_output_shape(input_shape)
+        except ValueError as error:
+            raise ValueError(f"{self._label()}: {error}") from None
+        self.build(input_shape)
+        self.input_shape = input_shape
+        self.built = True
+
+    def check_input(self, shape: Shape) -> None:
+        """Raise ValueError where `shape` has the wrong rank or differs from what was built."""
+        axes = "(N, H, W, C), channels last" if self.rank == 4 else f"{self.rank} axes"
+        if self.rank is not None and len(shape) != self.rank:
+            hint = (
+                " A single image needs a batch axis, x[None]; grey images need a channel axis, "
+                "x[..., None]."
+                if self.rank == 4
+                else ""
+            )
+            raise ValueError(
+                f"{self._label()} received an input of shape {shape} with {len(shape)} axes. "
+                f"Expected {axes}.{hint}"
+            )
+        if len(shape) < self.min_rank:
+            raise ValueError(
+                f"{self._label()} received an input of shape {shape} with {len(shape)} axes. "
+                f"Expected at least {self.min_rank}: the first counts the samples."
+            )
+        if self.built and self._weights and self.input_shape is not None:
+            expected, received = self.input_shape[-1], shape[-1]
+            if expected != received:
+                raise ValueError(
+                    f"{self._label()} received an input of shape {shape} whose last axis has "
+                    f"{received} channels. Expected {expected}, as when its weights were created. "
+                    f"Build a new layer, or give it inputs of shape (…, {expected})."
+                )
+
+    def add_weight(
+        self,
+        shape: Sequence[int],
+        initializer: Initializer | str,
+        name: str,
+        trainable: bool = True,
+        regularizer: Regularizer | None = None,
+    ) -> Variable:
+        """Create a weight of the layer's dtype. Create the trainable ones first, as Keras does."""
+        value = initializers.get(initializer)(tuple(shape), dtype=self.dtype)
+        variable = Variable(
+            value, name, trainable and self.trainable, regularizer, f"{self.name}/{name}"
+        )
+        variable.can_train = trainable
+        self._weights.append(variable)
+        return variable
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights in Keras's order: the trainable ones, then the others."""
+        return [*self._weights]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return [w for w in self.weights if w.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        return [w for w in self.weights if not w.trainable]
+
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer may change the weights; set it to freeze or thaw the layer."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for weight in self._weights:
+            weight.trainable = weight.can_train and self._trainable
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in the order of `weights`."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Write all weights, in the order of `weights`.
+
+        Raises ValueError, and changes nothing, where a number or a shape differs.
+        """
+        mine = self.weights
+        if len(weights) != len(mine):
+            raise ValueError(
+                f"{self._label()} received {len(weights)} arrays in set_weights, expected "
+                f"{len(mine)}: {', '.join(w.path for w in mine) or 'it has no weights'}. "
+                f"{'' if self.built else 'It is not built yet: call it on an input first.'}".rstrip()
+            )
+        for variable, array in zip(mine, weights, strict=True):
+            if np.shape(array) != variable.shape:
+                raise ValueError(
+                    f"{self._label()} received an array of shape {np.shape(array)} for the weight "
+                    f"{variable.path!r} in set_weights, expected {variable.shape}. The order is "
+                    f"{', '.join(w.path for w in mine)}."
+                )
+        for variable, array in zip(mine, weights, strict=True):
+            variable.assign(array)
+
+    def count_params(self) -> int:
+        """Number of weights, counted one by one.
+
+        Raises ValueError before the layer is built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"{self._label()} has no weights yet, since it is not built. Call it on an input, "
+                f"or build the model with `model.build(input_shape)`, before counting."
+            )
+        return sum(weight.value.size for weight in self.weights)
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output for the shape the layer was built with."""
+        if self.input_shape is None:
+            raise AttributeError(
+                f"{self._label()} has no output shape yet: it was not built. Call it on an input."
+            )
+        return self.compute_output_shape(self.input_shape)
+
+    def _label(self) -> str:
+        return f"Layer {self.name!r} ({type(self).__name__})"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _dtype_name(dtype: Any, layer: str) -> str:
+    """The dtype's name, from a name, a NumPy dtype or the dict that Keras writes to files."""
+    if isinstance(dtype, dict):
+        dtype = dtype.get("config", {}).get("name", dtype)
+    try:
+        return standardize_dtype(dtype)
+    except TypeError:
+        raise ValueError(
+            f"Layer {layer!r} received dtype={dtype!r}. Expected 'float32', 'float64' or "
+            f"'float16'; weights and computation have the same dtype here, so mixed policies do "
+            f"not apply."
+        ) from None
+
+
+def refuse_constraint(**constraints: object) -> None:
+    """Weight constraints are not built; say so instead of ignoring one."""
+    for argument, value in constraints.items():
+        if value is not None:
+            raise ValueError(
+                f"Weight constraints are not supported; received {argument}={value!r}. "
+                f"Expected None: use a regularizer, or clip the weights in a callback."
+            )
+
+
+def refuse_channels_first(data_format: str | None) -> None:
+    """Images are channels-last throughout; say how to get there."""
+    if data_format not in (None, "channels_last"):
+        raise ValueError(
+            f"Images are channels-last here, (N, H, W, C); received data_format={data_format!r}. "
+            f"Expected 'channels_last' or None: transpose the images once with "
+            f"np.moveaxis(x, 1, -1)."
+        )
+
+
+def pair(value: int | Sequence[int], argument: str, minimum: int = 1) -> tuple[int, int]:
+    """One integer for both axes, or two; raises ValueError for anything else.
+
+    >>> pair(3, "kernel_size")
+    (3, 3)
+    """
+    values = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(values) != 2 or not all(
+        isinstance(v, (int, np.integer)) and v >= minimum for v in values
+    ):
+        raise ValueError(
+            f"The argument {argument} must be one integer or two, each at least {minimum}; "
+            f"received {value!r}. For example {argument}=3 or {argument}=(3, 3)."
+        )
+    return int(values[0]), int(values[1])
+
+
+def standardize_padding(padding: str) -> str:
+    """ "valid" or "same", in any case."""
+    name = padding.lower() if isinstance(padding, str) else padding
+    if name not in ("valid", "same"):
+        raise ValueError(
+            f"The argument padding must be 'valid' (none) or 'same'; received {padding!r}."
+        )
+    return name

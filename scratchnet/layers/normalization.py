@@ -1,0 +1,176 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchnet import initializers, ops, regularizers
+from scratchnet.initializers import Initializer
+from scratchnet.layers.layer import Gradients, Layer, Saved, Shape, refuse_constraint
+from scratchnet.regularizers import Regularizer
+from scratchnet.variable import Variable
+
+
+class BatchNormalization(Layer):
+    """y = γ·(x − μ)/√(σ² + ε) + β for each channel (`ops.formulas.normalization`).
+
+    In training μ and σ² are the batch's mean and biased variance, and the moving statistics
+    follow them: moving ← momentum · moving + (1 − momentum) · batch. In inference, and also in
+    training while `trainable` is False, μ and σ² are the moving statistics.
+
+    Args:
+        axis: of the channels.
+        momentum: of the moving statistics.
+        epsilon: ε, keeps the root away from 0.
+        center, scale: whether there is a β, a γ.
+        beta_initializer, gamma_initializer, moving_mean_initializer,
+        moving_variance_initializer: first values.
+        beta_regularizer, gamma_regularizer: penalties in the loss.
+        renorm, synchronized: must stay False; one process, plain batch statistics.
+        trainable, dtype, name: as every layer.
+
+    Source: Ioffe and Szegedy, "Batch Normalization" (2015);
+    keras/src/layers/normalization/batch_normalization.py.
+    """
+
+    min_rank = 2
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: str | dict | Initializer = "zeros",
+        gamma_initializer: str | dict | Initializer = "ones",
+        moving_mean_initializer: str | dict | Initializer = "zeros",
+        moving_variance_initializer: str | dict | Initializer = "ones",
+        beta_regularizer: str | dict | Regularizer | None = None,
+        gamma_regularizer: str | dict | Regularizer | None = None,
+        beta_constraint: None = None,
+        gamma_constraint: None = None,
+        renorm: bool = False,
+        renorm_clipping: None = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        for argument, value in (("synchronized", synchronized), ("renorm", renorm)):
+            if value:
+                raise ValueError(
+                    f"BatchNormalization received {argument}={value!r}. Expected False: scratchnet "
+                    f"trains in one process with the statistics of each batch."
+                )
+        super().__init__(**kwargs)
+        refuse_constraint(beta_constraint=beta_constraint, gamma_constraint=gamma_constraint)
+        self.axis = int(axis)
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.gamma: Variable | None = None
+        self.beta: Variable | None = None
+        self.moving_mean: Variable
+        self.moving_variance: Variable
+
+    def build(self, input_shape: Shape) -> None:
+        channels = input_shape[self.axis]
+        if channels is None:
+            raise ValueError(
+                f"{self._label()} received an input of shape {input_shape}, whose axis "
+                f"{self.axis} is not known. Expected a number there: it counts the channels."
+            )
+        shape = (channels,)
+        if self.scale:
+            self.gamma = self.add_weight(
+                shape, self.gamma_initializer, "gamma", regularizer=self.gamma_regularizer
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                shape, self.beta_initializer, "beta", regularizer=self.beta_regularizer
+            )
+        self.moving_mean = self.add_weight(
+            shape, self.moving_mean_initializer, "moving_mean", trainable=False
+        )
+        self.moving_variance = self.add_weight(
+            shape, self.moving_variance_initializer, "moving_variance", trainable=False
+        )
+
+    def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
+        x = np.moveaxis(x, self.axis, -1)
+        use_batch = training and self.trainable
+        if use_batch:
+            mean, variance = ops.moments(x)
+            for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                moving.assign(moving.value * self.momentum + batch * (1 - self.momentum))
+        else:
+            # Copies: a later update of the moving statistics must not change this backward pass.
+            mean, variance = self.moving_mean.numpy(), self.moving_variance.numpy()
+        gamma, beta = _value(self.gamma), _value(self.beta)
+        y = ops.batch_normalization(x, mean, variance, gamma, beta, self.epsilon)
+        return np.moveaxis(y, -1, self.axis), (x, mean, variance, use_batch)
+
+    def backward(
+        self, dy: np.ndarray, saved: Saved, needs_dx: bool = True
+    ) -> tuple[np.ndarray | None, Gradients]:
+        x, mean, variance, use_batch = saved
+        backward = (
+            ops.batch_normalization_backward
+            if use_batch
+            else ops.batch_normalization_inference_backward
+        )
+        dy = np.moveaxis(dy, self.axis, -1)
+        dx, dgamma, dbeta = backward(dy, x, mean, variance, _value(self.gamma), self.epsilon)
+        gradients = [dgamma] * self.scale + [dbeta] * self.center
+        return np.moveaxis(dx, -1, self.axis), gradients if self.trainable else []
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if not -len(input_shape) <= self.axis < len(input_shape):
+            raise ValueError(
+                f"axis={self.axis} does not exist in an input of shape {input_shape}. Expected "
+                f"an axis from {-len(input_shape)} to {len(input_shape) - 1}."
+            )
+        return input_shape
+
+    def check_input(self, shape: Shape) -> None:
+        if not self.built or self.input_shape is None:
+            super().check_input(shape)
+        elif len(shape) != len(self.input_shape) or shape[self.axis] != self.moving_mean.shape[0]:
+            raise ValueError(
+                f"{self._label()} received an input of shape {shape}. Expected "
+                f"{len(self.input_shape)} axes with {self.moving_mean.shape[0]} channels on axis "
+                f"{self.axis}, as when its weights were created."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "beta_initializer": initializers.serialize(self.beta_initializer),
+            "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
+            "moving_variance_initializer": initializers.serialize(
+                self.moving_variance_initializer
+            ),
+            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": None,
+            "gamma_constraint": None,
+            "synchronized": False,
+        }
+
+
+def _value(weight: Variable | None) -> np.ndarray | None:
+    return None if weight is None else weight.value

@@ -1,0 +1,6 @@
+"""Models: layers wired together, and the loop that trains them."""
+
+from scratchnet.models.model import Model
+from scratchnet.models.sequential import Sequential
+
+__all__ = ["Model", "Sequential"]

@@ -1,0 +1,133 @@
+"""Weights in HDF5, laid out as Keras 3 does.
+
+    layers/<class in snake case>[_n]/vars/<i>     weight i of the n-th layer of that class
+    optimizer/vars/<i>                            step, learning rate, slots (whole models only)
+
+The names come from the classes and their order, not from the layers' names, so a model that was
+built again elsewhere finds its weights. A model inside a model has a "layers" of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import h5py
+import numpy as np
+
+from scratchnet.layers import Layer
+from scratchnet.models import Model
+from scratchnet.saving.atomic import atomic_write
+from scratchnet.variable import Variable
+
+
+def save_weights(model: Model, filepath: str | Path, overwrite: bool = True) -> None:
+    """Write all weights of a built model to a file whose name ends in ".weights.h5".
+
+    Raises:
+        ValueError: another ending, or a model that is not built.
+        FileExistsError: the file exists and `overwrite` is False.
+    """
+    if not str(filepath).endswith(".weights.h5"):
+        raise ValueError(
+            f"A file of weights has the ending '.weights.h5'; received {str(filepath)!r}. Expected "
+            f"for example 'model.weights.h5'; a whole model goes to 'model.keras' with model.save."
+        )
+    _require_built(model)
+    with atomic_write(filepath, overwrite) as path, h5py.File(path, "w") as file:
+        write_weights(file, model)
+
+
+def load_weights(model: Model, filepath: str | Path) -> None:
+    """Read all weights of a built model from a `.weights.h5` or `.keras` file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a model that is not built, or weights that are missing or do not fit; the
+            model keeps the weights it had.
+    """
+    _require_built(model)
+    if zipfile.is_zipfile(filepath):
+        with zipfile.ZipFile(filepath) as archive, archive.open("model.weights.h5") as weights:
+            read_weights(weights, model)
+    else:
+        read_weights(filepath, model)
+
+
+def write_weights(file: h5py.File, model: Model) -> None:
+    """Write the layers' weights, and the optimizer's state where there is some, into `file`."""
+    for path, layer in _containers(model):
+        group = file.create_group(f"{path}/vars")
+        group.attrs["name"] = layer.name
+        for i, weight in enumerate(_own_weights(layer)):
+            group[str(i)] = weight.value
+    if model.optimizer is not None and model.optimizer.built:
+        group = file.create_group("optimizer/vars")
+        group.attrs["name"] = model.optimizer.name
+        for i, variable in enumerate(model.optimizer.variables):
+            group[str(i)] = variable.value
+
+
+def read_weights(source: str | Path | IO[bytes], model: Model) -> None:
+    """Read what `write_weights` or Keras wrote; see `load_weights`."""
+    with h5py.File(source, "r") as file:
+        found: list[tuple[Variable, np.ndarray]] = []
+        for path, layer in _containers(model):
+            found += _matched(file, f"{path}/vars", _own_weights(layer), layer._label())
+        optimizer = model.optimizer
+        if optimizer is not None and "optimizer/vars" in file:
+            optimizer.build(model.trainable_weights)
+            found += _matched(
+                file, "optimizer/vars", optimizer.variables, f"Optimizer {optimizer.name!r}"
+            )
+        for variable, value in found:
+            variable.assign(value)
+
+
+def _matched(
+    file: h5py.File, path: str, variables: list[Variable], owner: str
+) -> list[tuple[Variable, np.ndarray]]:
+    group: Any = file.get(path, {})
+    shapes = [tuple(group[str(i)].shape) for i in range(len(group))]
+    expected = [variable.shape for variable in variables]
+    if shapes != expected:
+        raise ValueError(
+            f"The file does not fit the model. {owner} expected weights of shapes {expected}; the "
+            f"file has {shapes} under {path!r}. Load it into the architecture it was saved from."
+        )
+    return [(variable, group[str(i)][()]) for i, variable in enumerate(variables)]
+
+
+def _containers(model: Model, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """Each layer, nested ones too, with its path in the file; the model itself is last."""
+    seen: Counter[str] = Counter()
+    for layer in model.layers:
+        name = _snake_case(type(layer).__name__)
+        path = f"{prefix}layers/{name}" + (f"_{seen[name]}" if seen[name] else "")
+        seen[name] += 1
+        if isinstance(layer, Model):
+            yield from _containers(layer, f"{path}/")
+        else:
+            yield path, layer
+    yield prefix.rstrip("/") or "/", model
+
+
+def _own_weights(layer: Layer) -> list[Variable]:
+    return [] if isinstance(layer, Model) else layer.weights
+
+
+def _snake_case(class_name: str) -> str:
+    words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", class_name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+
+
+def _require_built(model: Model) -> None:
+    if not model.built:
+        raise ValueError(
+            f"{model._label()} has no weights yet, since it is not built. Give it an Input as its "
+            f"first layer, or call model.build((None, 28, 28, 1)) with the shape of its inputs."
+        )

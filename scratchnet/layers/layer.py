@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -14,6 +13,7 @@ from scratchnet import initializers, regularizers
 from scratchnet.config import standardize_dtype
 from scratchnet.initializers import Initializer
 from scratchnet.regularizers import Regularizer
+from scratchnet.serialization import snake_case
 from scratchnet.variable import Variable
 
 Shape = tuple[int | None, ...]
@@ -29,8 +29,7 @@ def unique_name(class_name: str) -> str:
     >>> unique_name("MaxPooling2D").startswith("max_pooling2d")
     True
     """
-    words = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", class_name))
-    prefix = words.lower()
+    prefix = snake_case(class_name)
     number = next(_counters.setdefault(prefix, itertools.count()))
     return f"{prefix}_{number}" if number else prefix
 

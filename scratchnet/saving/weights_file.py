@@ -9,7 +9,6 @@ built again elsewhere finds its weights. A model inside a model has a "layers" o
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import numpy as np
 from scratchnet.layers import Layer
 from scratchnet.models import Model
 from scratchnet.saving.atomic import atomic_write
+from scratchnet.serialization import snake_case
 from scratchnet.variable import Variable
 
 
@@ -106,7 +106,7 @@ def _containers(model: Model, prefix: str = "") -> Iterator[tuple[str, Layer]]:
     """Each layer, nested ones too, with its path in the file; the model itself is last."""
     seen: Counter[str] = Counter()
     for layer in model.layers:
-        name = _snake_case(type(layer).__name__)
+        name = snake_case(type(layer).__name__)
         path = f"{prefix}layers/{name}" + (f"_{seen[name]}" if seen[name] else "")
         seen[name] += 1
         if isinstance(layer, Model):
@@ -118,11 +118,6 @@ def _containers(model: Model, prefix: str = "") -> Iterator[tuple[str, Layer]]:
 
 def _own_weights(layer: Layer) -> list[Variable]:
     return [] if isinstance(layer, Model) else layer.weights
-
-
-def _snake_case(class_name: str) -> str:
-    words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", class_name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 def _require_built(model: Model) -> None:

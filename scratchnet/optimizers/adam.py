@@ -1,0 +1,97 @@
+"""Adam and AdamW.
+
+    m ← m + (1 − β₁)·(g − m)            running mean of the gradient
+    v ← v + (1 − β₂)·(g² − v)           and of its square
+    α = lr·√(1 − β₂ᵗ) / (1 − β₁ᵗ)       corrects that both start at 0, at step t = 1, 2, …
+    p ← p − α·m / (√v + ε)
+
+This is the order of operations at the end of section 2 of the paper: ε stands beside √v, not
+beside the corrected √v̂, so it acts a little differently from the paper's algorithm 1. With
+`amsgrad`, √v is the root of the largest v so far.
+
+Sources: Kingma and Ba, "Adam" (2015); Reddi et al., "On the Convergence of Adam and Beyond"
+(2018); Loshchilov and Hutter, "Decoupled Weight Decay" (2019); keras/src/optimizers/adam.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from scratchnet.optimizers.optimizer import Optimizer
+
+
+class Adam(Optimizer):
+    """Steps scaled by the recent size of each weight's gradient.
+
+    Args:
+        learning_rate: lr.
+        beta_1, beta_2: β₁, β₂, how slowly the running means forget.
+        epsilon: ε, keeps the denominator away from 0.
+        amsgrad: whether v never shrinks in the denominator.
+        Others: as every optimizer.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(learning_rate, **arguments)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.amsgrad = amsgrad
+        self.slots = ("momentum", "velocity", "velocity_hat")[: 3 if amsgrad else 2]
+
+    def update(
+        self, p: np.ndarray, g: np.ndarray, lr: np.floating, slots: Sequence[np.ndarray]
+    ) -> None:
+        dtype = p.dtype.type
+        t = dtype(self.iterations + 1)
+        alpha = lr * np.sqrt(1 - dtype(self.beta_2) ** t) / (1 - dtype(self.beta_1) ** t)
+        m, v = slots[:2]
+        m += dtype(1 - self.beta_1) * (g - m)
+        v += dtype(1 - self.beta_2) * (np.square(g) - v)
+        if self.amsgrad:
+            v = np.maximum(slots[2], v, out=slots[2])
+        denominator = np.sqrt(v)
+        denominator += dtype(self.epsilon)
+        p -= alpha * m / denominator
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "amsgrad": self.amsgrad,
+        }
+
+
+class AdamW(Adam):
+    """Adam whose weight decay acts on the weights directly and not through the gradient.
+
+    Args:
+        weight_decay: share of each weight, times lr, that a step takes away.
+        Others: as Adam.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **arguments: Any,
+    ) -> None:
+        if weight_decay is None:
+            raise ValueError("AdamW received weight_decay=None. Expected a number; Adam has none.")
+        super().__init__(
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **arguments
+        )

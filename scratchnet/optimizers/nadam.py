@@ -1,0 +1,76 @@
+"""Nadam: Adam with Nesterov's look ahead.
+
+    u_t = β₁·(1 − ½·0.96ᵗ)              momentum that warms up with step t = 1, 2, …
+    U_t = u_1·u_2·…·u_t
+    m ← m + (1 − β₁)·(g − m),    v ← v + (1 − β₂)·(g² − v)
+    m̂ = u_{t+1}·m / (1 − U_t·u_{t+1}) + (1 − u_t)·g / (1 − U_t)
+    p ← p − lr·m̂ / (√(v / (1 − β₂ᵗ)) + ε)
+
+Sources: Dozat, "Incorporating Nesterov Momentum into Adam" (2016); keras/src/optimizers/nadam.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from scratchnet.optimizers.optimizer import Optimizer
+from scratchnet.variable import Variable
+
+
+class Nadam(Optimizer):
+    """Adam that takes the gradient of the next step's momentum into account.
+
+    Args:
+        learning_rate: lr.
+        beta_1, beta_2: β₁, β₂, how slowly the running means forget.
+        epsilon: ε, keeps the denominator away from 0.
+        Others: as every optimizer.
+    """
+
+    slots = ("momentum", "velocity")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(learning_rate, **arguments)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def extra_variables(self, dtype: np.dtype) -> list[Variable]:
+        # Keras makes this variable outside its list of variables, so no file holds it.
+        self._u_product = Variable(np.ones((), dtype), "u_product", trainable=False)
+        return []
+
+    def before_update(self) -> None:
+        self._u_product.value *= self._u(self.iterations + 1, self._u_product.dtype)
+
+    def update(
+        self, p: np.ndarray, g: np.ndarray, lr: np.floating, slots: Sequence[np.ndarray]
+    ) -> None:
+        dtype, t = p.dtype.type, self.iterations + 1
+        u, u_next = self._u(t, p.dtype), self._u(t + 1, p.dtype)
+        product = dtype(self._u_product.value)
+        m, v = slots
+        m += (1 - dtype(self.beta_1)) * (g - m)
+        v += (1 - dtype(self.beta_2)) * (np.square(g) - v)
+        m_hat = u_next / (1 - product * u_next) * m + (1 - u) / (1 - product) * g
+        v_hat = v / (1 - dtype(self.beta_2) ** dtype(t))
+        p -= lr * m_hat / (np.sqrt(v_hat) + dtype(self.epsilon))
+
+    def _u(self, t: int, dtype: np.dtype) -> np.floating:
+        kind = dtype.type
+        return kind(self.beta_1) * (1 - kind(0.5) * kind(0.96) ** kind(t))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }

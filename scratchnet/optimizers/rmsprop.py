@@ -1,0 +1,79 @@
+"""RMSprop, the default of `compile`.
+
+    v ← ρ·v + (1 − ρ)·g²                                running mean of the squared gradient
+    d = v + ε, or with `centered` v − a² + ε,  a ← ρ·a + (1 − ρ)·g
+    p ← p − lr·g / √d,    or with momentum μ:  m ← μ·m + lr·g / √d,  p ← p − m
+
+ε stands inside the root, as in Keras.
+
+Sources: Tieleman and Hinton, "Lecture 6.5" (2012); Graves (2013), eqs. 38-42 for `centered`;
+keras/src/optimizers/rmsprop.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from scratchnet.optimizers.optimizer import Optimizer
+
+
+class RMSprop(Optimizer):
+    """Steps divided by the root mean square of each weight's recent gradients.
+
+    Args:
+        learning_rate: lr.
+        rho: ρ, how slowly the running means forget.
+        momentum: μ, at least 0.
+        epsilon: ε, keeps the root away from 0.
+        centered: whether to divide by the deviation instead.
+        Others: as every optimizer.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(learning_rate, **arguments)
+        self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
+        names = ("velocity", "momentum", "average_gradient")
+        used = (True, momentum > 0, centered)
+        self.slots = tuple(name for name, use in zip(names, used, strict=True) if use)
+
+    def update(
+        self, p: np.ndarray, g: np.ndarray, lr: np.floating, slots: Sequence[np.ndarray]
+    ) -> None:
+        dtype = p.dtype.type
+        rho, one_minus_rho = dtype(self.rho), dtype(1 - self.rho)
+        slot = dict(zip(self.slots, slots, strict=True))
+        v = slot["velocity"]
+        v *= rho
+        v += one_minus_rho * np.square(g)
+        denominator = v + dtype(self.epsilon)
+        if self.centered:
+            a = slot["average_gradient"]
+            a *= rho
+            a += one_minus_rho * g
+            denominator = v - np.square(a) + dtype(self.epsilon)
+        increment = lr * g / np.sqrt(denominator)
+        if self.momentum > 0:
+            m = slot["momentum"]
+            m *= dtype(self.momentum)
+            m += increment
+            increment = m
+        p -= increment
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "rho": self.rho,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "centered": self.centered,
+        }

@@ -1,0 +1,74 @@
+"""The operations as compiled kernels: same names and signatures as `ops.formulas`.
+
+Arrays that a kernel is not made for (other dtypes, empty ones) go to the formula.
+"""
+
+
+from scratchnet.ops.kernels.activations import (
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    softmax,
+    softmax_backward,
+    tanh,
+    tanh_backward,
+)
+from scratchnet.ops.kernels.convolution import (
+    conv2d,
+    conv2d_backward,
+    conv2d_input_gradient,
+    conv2d_kernel_gradient,
+)
+from scratchnet.ops.kernels.dropout import dropout, dropout_backward, dropout_mask
+from scratchnet.ops.kernels.linear import bias_add, bias_add_backward, dense, dense_backward
+from scratchnet.ops.kernels.normalization import (
+    batch_normalization,
+    batch_normalization_backward,
+    batch_normalization_inference_backward,
+    moments,
+)
+from scratchnet.ops.kernels.pooling import (
+    average_pool2d,
+    average_pool2d_backward,
+    global_average_pool2d,
+    global_average_pool2d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
+
+__all__ = [
+    "average_pool2d",
+    "average_pool2d_backward",
+    "batch_normalization",
+    "batch_normalization_backward",
+    "batch_normalization_inference_backward",
+    "bias_add",
+    "bias_add_backward",
+    "conv2d",
+    "conv2d_backward",
+    "conv2d_input_gradient",
+    "conv2d_kernel_gradient",
+    "dense",
+    "dense_backward",
+    "dropout",
+    "dropout_backward",
+    "dropout_mask",
+    "global_average_pool2d",
+    "global_average_pool2d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "moments",
+    "relu",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+    "tanh",
+    "tanh_backward",
+]

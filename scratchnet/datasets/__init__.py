@@ -1,4 +1,4 @@
-"""Data to learn from."""
+"""Data to learn on."""
 
 from scratchnet.datasets import fashion_mnist
 

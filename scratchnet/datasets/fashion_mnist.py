@@ -1,7 +1,9 @@
-"""Fashion-MNIST: 28×28 grey photographs of clothing in ten classes.
+"""Fashion-MNIST: 28 × 28 grey photographs of clothes, ten classes.
 
-Source: Xiao, Rasul, Vollgraf, "Fashion-MNIST" (2017); the images are under the MIT licence,
-copyright 2017 Zalando SE.
+A class-balanced subset is part of the package (`data/README.md` says how it was drawn); the full
+set is taken from where Keras or Debian keep it, or downloaded.
+
+Source: H. Xiao, K. Rasul, R. Vollgraf, arXiv:1708.07747; keras/src/datasets/fashion_mnist.py.
 """
 
 from __future__ import annotations
@@ -9,11 +11,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
-from scratchnet.datasets.idx import parse_idx, read_idx
+from scratchnet.datasets.idx import parse_idx
+
+Arrays = tuple[np.ndarray, np.ndarray]
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -27,84 +33,159 @@ CLASS_NAMES = (
     "Bag",
     "Ankle boot",
 )
+
+EMBEDDED = Path(__file__).parent / "data"
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
-_FILES = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-# SHA-256 of the uncompressed files, which do not depend on who compressed them.
-SHA256 = {
-    "train-images-idx3": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "train-labels-idx1": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "t10k-images-idx3": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "t10k-labels-idx1": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+# SHA-256 of the decompressed bytes: copies in circulation differ in their gzip headers.
+EMBEDDED_SHA256 = {
+    "train-images-idx3-ubyte.gz": (
+        "ded9297f1d7b567047797bb831eb9cfd84010a483a4075cb9fc0465219002cb7"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "11a34fec6f816dbe22c806d6de7e130fa048759622a0e6f6da8feb272e09ee1d"
+    ),
+    "t10k-images-idx3-ubyte.gz": "15a92dd1e9b16ea361928086e77df4dfa890c255c00b5a8c8162c1040ce8eef1",
+    "t10k-labels-idx1-ubyte.gz": "234596aeb6eb48133ec99a62541f90bc0728c9559a681f1e0638037462458f2c",
 }
-_EMBEDDED = Path(__file__).parent / "data"
-_DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+FULL_SHA256 = {
+    "train-images-idx3-ubyte.gz": (
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+    ),
+    "t10k-images-idx3-ubyte.gz": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte.gz": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
 
-Arrays = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-
-def load_data(full: bool = False) -> Arrays:
-    """((x_train, y_train), (x_test, y_test)), as `keras.datasets.fashion_mnist.load_data`.
-
-    Images are uint8 (N, 28, 28), labels uint8 (N,); `CLASS_NAMES` names the classes.
+def load_data(full: bool = False) -> tuple[Arrays, Arrays]:
+    """(x_train, y_train), (x_test, y_test), as `keras.datasets.fashion_mnist.load_data` has them.
 
     Args:
-        full: False gives the subset inside the package, 10,000 training and 2,000 test images
-            with as many of each class; True gives all 60,000 and 10,000, from Keras's cache,
-            from the folder of Debian's package dataset-fashion-mnist, or else downloaded.
+        full: False gives the subset in the package: 12,000 training and 2,000 test images, as
+            many of each class. True gives all 60,000 and 10,000. Each of the four files is taken
+            from the first place that has it: Keras's cache (`$KERAS_HOME`, else `~/.keras`, below
+            it `datasets/fashion-mnist`); Debian's package dataset-fashion-mnist; the server that
+            Keras downloads from, and then it is put into Keras's cache.
+
+    Returns:
+        x: (N, 28, 28) uint8, 0 is background; y: (N,) uint8, indices into CLASS_NAMES.
 
     Raises:
-        ValueError: a file whose content is not the original's.
-        ImportError: a download is needed and pooch is missing.
-        ConnectionError: a download is needed and fails.
+        ValueError: a file whose SHA-256 sum is not the known one. It is never used nor kept.
+        ConnectionError: a file is nowhere on this machine and cannot be downloaded.
+        ModuleNotFoundError: it would have to be downloaded, and pooch is not installed.
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data()
+    >>> x_train.shape, y_test.shape
+    ((12000, 28, 28), (2000,))
+    >>> CLASS_NAMES[y_train[0]]
+    'Ankle boot'
     """
-    x_train, y_train, x_test, y_test = (_full(name) if full else _subset(name) for name in _FILES)
-    return (x_train, y_train), (x_test, y_test)
+    sums = FULL_SHA256 if full else EMBEDDED_SHA256
+
+    def array(name: str, ndim: int) -> np.ndarray:
+        path = _locate(name) if full else EMBEDDED / name
+        remedy = "Delete it and call load_data again." if full else "Install scratchnet again."
+        return parse_idx(checked_content(path, sums[name], str(path), remedy), str(path), ndim)
+
+    return (
+        (array("train-images-idx3-ubyte.gz", 3), array("train-labels-idx1-ubyte.gz", 1)),
+        (array("t10k-images-idx3-ubyte.gz", 3), array("t10k-labels-idx1-ubyte.gz", 1)),
+    )
 
 
-def balanced_subset(labels: np.ndarray, per_class: int) -> np.ndarray:
-    """Positions of the first `per_class` samples of each class, in the order of the file."""
-    first = [np.flatnonzero(labels == label)[:per_class] for label in np.unique(labels)]
-    return np.sort(np.concatenate(first))
+def balanced_subset(images: np.ndarray, labels: np.ndarray, per_class: int) -> Arrays:
+    """The first `per_class` samples of each class, in the order they have in the arrays.
 
+    images: (N, …), labels: (N,). Returns arrays of (classes · per_class, …) and (classes ·
+    per_class,).
 
-def _subset(name: str) -> np.ndarray:
-    return read_idx(_EMBEDDED / f"{name}-ubyte.gz")
+    Raises ValueError where images and labels differ in length or a class has too few samples.
 
-
-def _full(name: str) -> np.ndarray:
-    path = _find(f"{name}-ubyte.gz")
-    content = gzip.decompress(path.read_bytes())
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256[name]:
+    >>> balanced_subset(np.array([10, 11, 12, 13, 14]), np.array([1, 0, 1, 1, 0]), 2)
+    (array([10, 11, 12, 14]), array([1, 0, 1, 0]))
+    """
+    if len(images) != len(labels):
         raise ValueError(
-            f"{path} is not the original: its uncompressed content has the SHA-256 {found}. "
-            f"Expected {SHA256[name]}. Remove the file and load it again."
+            f"balanced_subset received {len(images)} images and {len(labels)} labels. Expected "
+            f"one label for each image."
         )
-    return parse_idx(content, str(path))
+    chosen = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        if len(rows) < per_class:
+            raise ValueError(
+                f"Class {label} has {len(rows)} samples. Expected at least "
+                f"per_class={per_class}; choose a smaller per_class."
+            )
+        chosen.append(rows[:per_class])
+    order = np.sort(np.concatenate(chosen))
+    return images[order], labels[order]
 
 
-def _find(file: str) -> Path:
-    cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets/fashion-mnist"
-    for folder in (cache, _DEBIAN):
-        if (folder / file).is_file():
-            return folder / file
-    return _download(file, cache)
+def checked_content(path: Path, sha256: str, source: str, remedy: str) -> bytes:
+    """The decompressed bytes of a gzip file, once their SHA-256 sum is known to be right.
+
+    A damaged or different file raises a ValueError that names it as `source` and ends in `remedy`.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes())
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(
+            f"{source} is damaged: it cannot be decompressed ({error}). Expected a gzip file whose "
+            f"content has SHA-256 {sha256}. {remedy}"
+        ) from error
+    received = hashlib.sha256(content).hexdigest()
+    if received != sha256:
+        raise ValueError(
+            f"{source} is damaged, or is another file: its decompressed content has SHA-256 "
+            f"{received}. Expected {sha256}. {remedy}"
+        )
+    return content
 
 
-def _download(file: str, cache: Path) -> Path:
-    looked = f"{file} is neither in {cache} nor in {_DEBIAN}"
+def keras_cache() -> Path:
+    """The folder in which Keras keeps Fashion-MNIST: the same rule as in Keras."""
+    home = Path.home()
+    default = (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras"
+    return Path(os.environ.get("KERAS_HOME") or default) / "datasets" / "fashion-mnist"
+
+
+def _locate(name: str) -> Path:
+    for folder in (keras_cache(), DEBIAN):
+        if (folder / name).is_file():
+            return folder / name
+    return _download(name, keras_cache())
+
+
+def _download(name: str, folder: Path) -> Path:
+    """Fetch one file into `folder`, where it appears only when it is complete and right."""
+    looked = f"It is neither in {folder} nor in {DEBIAN}"
+    remedy = (
+        f"Put {name} into {folder}, install Debian's package dataset-fashion-mnist, or call "
+        f"load_data() for the subset that is part of the package."
+    )
     try:
         import pooch
-    except ImportError as error:
-        raise ImportError(
-            f'{looked}, and downloading it needs pooch: pip install "scratchnet[data]".'
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"The full Fashion-MNIST needs {name}. {looked}, and downloading it takes pooch, which "
+            f"is not installed: pip install 'scratchnet[data]'. Or: {remedy}",
+            name="pooch",
         ) from error
-    try:
-        # Checked by content after unpacking, like a file that was found.
-        return Path(pooch.retrieve(URL + file, known_hash=None, fname=file, path=cache))
-    except Exception as error:  # requests, urllib and pooch each have their own
-        raise ConnectionError(
-            f"{looked}, and {URL + file} could not be downloaded ({error}). Put the four files "
-            f"into {cache}, or use load_data(), whose images are inside the package."
-        ) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as temporary:
+        partial = Path(temporary) / name
+        try:
+            pooch.HTTPDownloader()(URL + name, str(partial), None)
+        except OSError as error:  # what requests raises is an OSError
+            raise ConnectionError(
+                f"The full Fashion-MNIST needs {name}. {looked}, and it could not be downloaded "
+                f"from {URL}{name}: {error}. Connect to the network and try again. Or: {remedy}"
+            ) from error
+        checked_content(partial, FULL_SHA256[name], URL + name, f"Nothing was kept. {remedy}")
+        return partial.replace(folder / name)

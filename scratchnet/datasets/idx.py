@@ -1,46 +1,60 @@
-"""The idx format of MNIST and its relatives: a small header, then the numbers.
+"""The idx format: an array of bytes behind a header of its sizes.
 
-    2 bytes 0, 1 byte type (8: unsigned byte), 1 byte number of axes, 4 bytes big-endian for the
-    size of each axis, then the values in C order; usually compressed with gzip.
+    offset   bytes    holds
+    0        2        0, 0
+    2        1        8, the code of unsigned bytes
+    3        1        r, the number of dimensions
+    4        4 · r    the size of each dimension, big-endian
+    4 + 4r            the values, the last dimension running fastest
 
-Source: Yann LeCun's page of the MNIST database, "File formats".
+Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", "File formats".
 """
 
 from __future__ import annotations
 
-import gzip
+import math
 import struct
-from pathlib import Path
 
 import numpy as np
 
-
-def read_idx(path: str | Path) -> np.ndarray:
-    """The uint8 array in a `.gz` file. Raises ValueError where it is not what it should be."""
-    return parse_idx(gzip.decompress(Path(path).read_bytes()), str(path))
+_UNSIGNED_BYTE = 8
 
 
-def parse_idx(content: bytes, name: str) -> np.ndarray:
-    """The uint8 array in the bytes of an idx file; `name` is for the error message."""
-    if len(content) < 4 or content[:3] != b"\x00\x00\x08":
+def parse_idx(content: bytes, source: str, ndim: int) -> np.ndarray:
+    """The array of uint8 that an idx file holds.
+
+    Args:
+        content: the file's bytes, decompressed.
+        source: the file's name, for the error.
+        ndim: the number of dimensions the file should have: 3 for images, 1 for labels.
+
+    Raises:
+        ValueError: the content is no idx file of unsigned bytes with `ndim` dimensions, or has
+            more or fewer values than its header says.
+
+    >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]), "labels", ndim=1)
+    array([7, 9], dtype=uint8)
+    """
+    expected = bytes([0, 0, _UNSIGNED_BYTE, ndim])
+    if content[:4] != expected:
         raise ValueError(
-            f"{name} is no idx file of bytes: it starts with {content[:4].hex(' ') or 'nothing'}. "
-            f"Expected 00 00 08 and the number of axes. Remove the file and load it again."
+            f"{source} is no idx file of unsigned bytes with {ndim} dimensions: it begins with "
+            f"{_hex(content[:4])}. Expected {_hex(expected)}; pass the decompressed file."
         )
-    axes = content[3]
-    start = 4 + 4 * axes
-    shape = struct.unpack(f">{axes}I", content[4:start].ljust(4 * axes, b"\0"))
-    values = np.frombuffer(content[start:], np.uint8)
-    if values.size != int(np.prod(shape)):
+    start = 4 + 4 * ndim
+    if len(content) < start:
         raise ValueError(
-            f"{name} holds {values.size} values, but its header announces {shape}, that is "
-            f"{int(np.prod(shape))}. The file is not complete: remove it and load it again."
+            f"{source} ends inside its header: it has {len(content)} bytes. Expected at least "
+            f"{start}; fetch the file again."
         )
-    return values.reshape(shape).copy()
+    shape = struct.unpack(f">{ndim}I", content[4:start])
+    if len(content) - start != math.prod(shape):
+        raise ValueError(
+            f"{source} has {len(content) - start} values behind its header. Expected "
+            f"{math.prod(shape)}, for the header says shape {shape}; fetch the file again."
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
 
 
-def write_idx(path: str | Path, array: np.ndarray) -> None:
-    """Write a uint8 array; the same array always gives the same bytes."""
-    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    content = header + np.ascontiguousarray(array, np.uint8).tobytes()
-    Path(path).write_bytes(gzip.compress(content, compresslevel=9, mtime=0))
+def _hex(content: bytes) -> str:
+    return content.hex(" ") or "nothing"

@@ -20,10 +20,9 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sums = np.zeros((2, CHUNKS, cells.shape[1]))
     _sums(cells, cells, np.zeros(cells.shape[1]), sums)
     mean = sums[0].sum(axis=0) / len(cells)
-    sums[:] = 0
-    _sums(cells, cells, mean, sums)
-    # The second sum over x − μ corrects what rounding of μ left
-    variance = (sums[1].sum(axis=0) - mean * sums[0].sum(axis=0)) / len(cells)
+    squares = np.zeros((CHUNKS, cells.shape[1]))
+    _squares(cells, mean, squares)
+    variance = squares.sum(axis=0) / len(cells)
     return mean.astype(cells.dtype), variance.astype(cells.dtype)
 
 
@@ -116,6 +115,15 @@ def _sums_of(a, b, mean, sums):  # type: ignore[no-untyped-def]
                 sums[1, g, c] += a[r, c] * (b[r, c] - mean[c])
 
 
+def _squared_deviations(x, mean, squares):  # type: ignore[no-untyped-def]
+    rows, channels = x.shape
+    chunks = squares.shape[0]
+    for g in prange(chunks):
+        for r in range(g * rows // chunks, (g + 1) * rows // chunks):
+            for c in range(channels):
+                squares[g, c] += (x[r, c] - mean[c]) ** 2
+
+
 def _scale_and_shift(x, mean, scale, shift, y):  # type: ignore[no-untyped-def]
     rows, channels = x.shape
     for r in prange(rows):
@@ -131,5 +139,6 @@ def _batch_norm_input_gradient(dy, x, mean, scale, slope, constant, dx):  # type
 
 
 _sums = jit(_sums_of)
+_squares = jit(_squared_deviations)
 _affine = jit(_scale_and_shift)
 _input_gradient = jit(_batch_norm_input_gradient)

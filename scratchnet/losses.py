@@ -473,9 +473,7 @@ def _same_rank(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _unbroadcast(factor: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Sum over the axes along which values of `shape` were repeated to meet `factor`."""
     extra = factor.ndim - len(shape)
-    repeated = [
-        i + extra for i, n in enumerate(shape) if n == 1 and factor.shape[i + extra] != 1
-    ]
+    repeated = [i + extra for i, n in enumerate(shape) if n == 1 and factor.shape[i + extra] != 1]
     return factor.sum(axis=(*range(extra), *repeated)).reshape(shape)
 
 

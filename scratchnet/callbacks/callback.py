@@ -1,154 +1,99 @@
-"""Hooks into training: what to do before and after a run, an epoch, a batch."""
+"""The hooks that a run of `fit`, `evaluate` or `predict` calls.
+
+    fit                              evaluate, and validation in fit     predict
+    on_train_begin                   on_test_begin                       on_predict_begin
+      on_epoch_begin                   on_test_batch_begin, _end …         on_predict_batch_begin,
+        on_train_batch_begin, _end …   on_test_end                           _end …
+        (validation)                                                     on_predict_end
+      on_epoch_end
+    on_train_end
+
+Source: keras/src/callbacks/callback.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from scratchnet.models.training import Trainer
-
-Logs = dict[str, Any] | None
+Logs = dict[str, Any]
 
 
 class Callback:
-    """Subclass this and define the hooks you need; `self.model` is the model that runs.
+    """Subclass this and override the hooks that you need; the others do nothing.
 
-    `logs` holds the running loss and metrics, in `on_epoch_end` also those of the validation.
+    `self.model` is the model that runs, `self.params` holds verbose, epochs and steps of the run.
+    `logs` maps names to values: after a batch the loss and the metrics so far in this epoch, after
+    an epoch also those of the validation (`val_loss` …), elsewhere nothing or what came last.
+
+    >>> class StopAtGoodAccuracy(Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         if logs["accuracy"] > 0.9:
+    ...             self.model.stop_training = True
     """
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
-        self.model: Trainer | None = None
+        self._model: Any = None
+
+    @property
+    def model(self) -> Any:
+        """The model that runs; None before `set_model`."""
+        return self._model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Receive verbose, epochs and steps of the run."""
+        """Receive verbose, epochs and steps of the run that is about to begin."""
         self.params = params
 
-    def set_model(self, model: Trainer) -> None:
-        """Receive the model that runs."""
-        self.model = model
+    def set_model(self, model: Any) -> None:
+        """Receive the model of the run that is about to begin."""
+        self._model = model
 
-    def on_train_begin(self, logs: Logs = None) -> None: ...
-    def on_train_end(self, logs: Logs = None) -> None: ...
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None: ...
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None: ...
-    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None: ...
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None: ...
-    def on_test_begin(self, logs: Logs = None) -> None: ...
-    def on_test_end(self, logs: Logs = None) -> None: ...
-    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None: ...
-    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None: ...
-    def on_predict_begin(self, logs: Logs = None) -> None: ...
-    def on_predict_end(self, logs: Logs = None) -> None: ...
-    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None: ...
-    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None: ...
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Training begins."""
 
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Training has ended; `logs` are those of the last epoch."""
 
-class CallbackList(Callback):
-    """Several callbacks as one: each hook calls that hook of all, in order.
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """The epoch (counted from 0) begins."""
 
-    Args:
-        callbacks: one, several or none.
-        add_history: whether to put a `History` among them.
-        add_progbar: whether to put a `ProgbarLogger` among them.
-        model: handed to all of them; its `history` becomes the History.
-        params: verbose, epochs and steps of the run, handed to all of them.
-    """
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """The epoch has ended, its validation too."""
 
-    def __init__(
-        self,
-        callbacks: Callback | Sequence[Callback] | None = None,
-        add_history: bool = False,
-        add_progbar: bool = False,
-        model: Trainer | None = None,
-        **params: Any,
-    ) -> None:
-        from scratchnet.callbacks.history import History
-        from scratchnet.callbacks.progress import ProgbarLogger
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """The batch (counted from 0 in each epoch) is about to be trained on."""
+        self.on_batch_begin(batch, logs)
 
-        super().__init__()
-        given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or [])
-        for callback in given:
-            if not isinstance(callback, Callback):
-                raise TypeError(
-                    f"callbacks received {callback!r} ({type(callback).__name__}). Expected "
-                    f"instances of scratchnet.callbacks.Callback."
-                )
-        if add_progbar and not any(isinstance(c, ProgbarLogger) for c in given):
-            given.append(ProgbarLogger())
-        if add_history and not any(isinstance(c, History) for c in given):
-            given.append(History())
-        self.callbacks = given
-        if model is not None:
-            self.set_model(model)
-            for callback in given:
-                if isinstance(callback, History):
-                    model.history = callback
-        self.set_params(params)
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """The batch has been trained on."""
+        self.on_batch_end(batch, logs)
 
-    def set_params(self, params: dict[str, Any]) -> None:
-        self.params = params
-        for callback in self.callbacks:
-            callback.set_params(params)
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Another name of `on_train_batch_begin`."""
 
-    def set_model(self, model: Trainer) -> None:
-        self.model = model
-        for callback in self.callbacks:
-            callback.set_model(model)
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Another name of `on_train_batch_end`."""
 
-    def on_train_begin(self, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_train_begin(logs)
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Evaluation or validation begins."""
 
-    def on_train_end(self, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_train_end(logs)
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Evaluation or validation has ended; `logs` are its results."""
 
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_epoch_begin(epoch, logs)
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """The batch is about to be evaluated."""
 
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_epoch_end(epoch, logs)
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """The batch has been evaluated."""
 
-    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_train_batch_begin(batch, logs)
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Prediction begins."""
 
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_train_batch_end(batch, logs)
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """Prediction has ended."""
 
-    def on_test_begin(self, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_test_begin(logs)
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """The batch is about to be predicted."""
 
-    def on_test_end(self, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_test_end(logs)
-
-    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_test_batch_begin(batch, logs)
-
-    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_test_batch_end(batch, logs)
-
-    def on_predict_begin(self, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_predict_begin(logs)
-
-    def on_predict_end(self, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_predict_end(logs)
-
-    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_predict_batch_begin(batch, logs)
-
-    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
-        for callback in self.callbacks:
-            callback.on_predict_batch_end(batch, logs)
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """The batch has been predicted; `logs["outputs"]` are its predictions."""

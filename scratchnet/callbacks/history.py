@@ -1,4 +1,7 @@
-"""The record of a training run that `fit` returns."""
+"""The record of a training run.
+
+Source: keras/src/callbacks/history.py; the pandas view is ours.
+"""
 
 from __future__ import annotations
 
@@ -11,35 +14,52 @@ if TYPE_CHECKING:
 
 
 class History(Callback):
-    """`history` maps each name in the logs to its values, one an epoch; `epoch` numbers them."""
+    """What `fit` returns: the loss and the metrics of each epoch.
+
+    Attributes:
+        history: {name: its values}, one value for each epoch in which the name was in the logs.
+        epoch: the epochs of the last run, counted from 0.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+        self._logs: list[Logs] = []
 
-    def on_train_begin(self, logs: Logs = None) -> None:
-        self.epoch = []
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.epoch, self._logs = [], []
 
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
         self.epoch.append(epoch)
-        for name, value in (logs or {}).items():
+        self._logs.append(dict(logs))
+        for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
+        if self.model is not None:
+            self.model.history = self
 
     def frame(self) -> pd.DataFrame:
-        """The record as a pandas DataFrame: a row an epoch, NaN where there was no validation.
+        """The last run as a table: a row for each epoch, a column for each name.
 
-        Raises ImportError, naming the extra to install, where pandas is missing.
+        A name that an epoch's logs did not have, such as `val_loss` where only some epochs were
+        validated, is NaN in that epoch.
+
+        Raises ModuleNotFoundError, with the extra to install, where pandas is missing.
         """
         try:
             import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                'History.frame needs pandas: pip install "scratchnet[plots]". The same values '
-                "are in history.history, a dict of lists."
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "history.frame() needs pandas, which is not installed: "
+                "pip install 'scratchnet[plots]'. history.history has the same values.",
+                name="pandas",
             ) from error
-        columns = {name: pd.Series(values) for name, values in self.history.items()}
-        frame = pd.DataFrame(columns)
-        if len(frame) == len(self.epoch):
-            frame.index = pd.Index(self.epoch, name="epoch")
-        return frame
+        return pd.DataFrame(self._logs, index=pd.Index(self.epoch, name="epoch", dtype="int64"))
+
+    def __repr__(self) -> str:
+        if not self._logs:
+            return "<History of no epochs>"
+        count = len(self.epoch)
+        values = ", ".join(f"{name}={value:.4g}" for name, value in self._logs[-1].items())
+        return f"<History of {count} epoch{'s' * (count > 1)}; last: {values}>"

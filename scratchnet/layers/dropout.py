@@ -86,6 +86,4 @@ class Dropout(Layer):
     def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.noise_shape is None:
             return shape
-        return tuple(
-            i if n is None else n for n, i in zip(self.noise_shape, shape, strict=True)
-        )
+        return tuple(i if n is None else n for n, i in zip(self.noise_shape, shape, strict=True))

@@ -85,7 +85,7 @@ class Layer:
     # What a layer computes
 
     def build(self, input_shape: Shape) -> None:
-        """Create the weights for inputs of this shape; `input_shape[0]` is the batch, often None."""
+        """Create the weights for inputs of this shape; its first entry, the batch, may be None."""
 
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
         """(y, saved): the output, and just what `backward` will need."""
@@ -242,10 +242,11 @@ class Layer:
         """
         mine = self.weights
         if len(weights) != len(mine):
+            names = ", ".join(w.path for w in mine) or "it has no weights"
+            hint = "" if self.built else " It is not built yet: call it on an input first."
             raise ValueError(
                 f"{self._label()} received {len(weights)} arrays in set_weights, expected "
-                f"{len(mine)}: {', '.join(w.path for w in mine) or 'it has no weights'}. "
-                f"{'' if self.built else 'It is not built yet: call it on an input first.'}".rstrip()
+                f"{len(mine)}: {names}.{hint}"
             )
         for variable, array in zip(mine, weights, strict=True):
             if np.shape(array) != variable.shape:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.optimizers.optimizer import Optimizer
+from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
 
 
 class Adam(Optimizer):
@@ -53,7 +53,8 @@ class Adam(Optimizer):
     ) -> None:
         dtype = p.dtype.type
         t = dtype(self.iterations + 1)
-        alpha = lr * np.sqrt(1 - dtype(self.beta_2) ** t) / (1 - dtype(self.beta_1) ** t)
+        beta_1, beta_2 = (as_keras_casts(beta, p.dtype) for beta in (self.beta_1, self.beta_2))
+        alpha = lr * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
         m, v = slots[:2]
         m += dtype(1 - self.beta_1) * (g - m)
         v += dtype(1 - self.beta_2) * (np.square(g) - v)

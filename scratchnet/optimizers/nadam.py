@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.optimizers.optimizer import Optimizer
+from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
 from scratchnet.variable import Variable
 
 
@@ -49,24 +49,25 @@ class Nadam(Optimizer):
         return []
 
     def before_update(self) -> None:
-        self._u_product.value *= self._u(self.iterations + 1, self._u_product.dtype)
+        kind = self._u_product.dtype.type
+        warmed = 1 - kind(0.5) * kind(0.96) ** kind(self.iterations + 1)
+        self._u_product.value *= kind(self.beta_1) * warmed
 
     def update(
         self, p: np.ndarray, g: np.ndarray, lr: np.floating, slots: Sequence[np.ndarray]
     ) -> None:
         dtype, t = p.dtype.type, self.iterations + 1
-        u, u_next = self._u(t, p.dtype), self._u(t + 1, p.dtype)
+        beta_1, beta_2 = (as_keras_casts(beta, p.dtype) for beta in (self.beta_1, self.beta_2))
+        decay = as_keras_casts(0.96, p.dtype)
+        u = beta_1 * (1 - dtype(0.5) * decay ** dtype(t))
+        u_next = beta_1 * (1 - dtype(0.5) * decay ** dtype(t + 1))
         product = dtype(self._u_product.value)
         m, v = slots
-        m += (1 - dtype(self.beta_1)) * (g - m)
-        v += (1 - dtype(self.beta_2)) * (np.square(g) - v)
+        m += (1 - beta_1) * (g - m)
+        v += (1 - beta_2) * (np.square(g) - v)
         m_hat = u_next / (1 - product * u_next) * m + (1 - u) / (1 - product) * g
-        v_hat = v / (1 - dtype(self.beta_2) ** dtype(t))
+        v_hat = v / (1 - beta_2 ** dtype(t))
         p -= lr * m_hat / (np.sqrt(v_hat) + dtype(self.epsilon))
-
-    def _u(self, t: int, dtype: np.dtype) -> np.floating:
-        kind = dtype.type
-        return kind(self.beta_1) * (1 - kind(0.5) * kind(0.96) ** kind(t))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

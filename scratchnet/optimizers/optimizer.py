@@ -94,9 +94,7 @@ class Optimizer:
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
         self._iterations = Variable(np.array(0, np.int64), "iteration", trainable=False)
-        self._learning_rate = Variable(
-            np.array(rate, floatx()), "learning_rate", trainable=False
-        )
+        self._learning_rate = Variable(np.array(rate, floatx()), "learning_rate", trainable=False)
         self._excluded: tuple[set[int], str | None] = (set(), None)
 
     def update(
@@ -222,8 +220,8 @@ class Optimizer:
         if self.weight_decay is not None:
             for variable in variables:
                 if self._decays(variable):
-                    dtype = variable.dtype.type
-                    variable.value -= variable.value * dtype(self.weight_decay) * dtype(rate)
+                    decay = as_keras_casts(self.weight_decay, variable.dtype)
+                    variable.value -= variable.value * decay * variable.dtype.type(rate)
         self.before_update()
         for variable, g, slots in zip(variables, grads, self._slots, strict=True):
             g = g.astype(variable.dtype, copy=False)
@@ -252,9 +250,7 @@ class Optimizer:
 
     def _decays(self, variable: Variable) -> bool:
         excluded, pattern = self._excluded
-        return id(variable) not in excluded and not (
-            pattern and re.search(pattern, variable.name)
-        )
+        return id(variable) not in excluded and not (pattern and re.search(pattern, variable.name))
 
     def _check(self, grads: Sequence[np.ndarray], variables: Sequence[Variable]) -> None:
         if len(grads) != len(variables):
@@ -280,10 +276,19 @@ class Optimizer:
 def _learning_rate(value: Any, kind: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
         raise TypeError(
-            f"{kind} received learning_rate={value!r} ({type(value).__name__}). Expected a number, "
-            f"such as 0.001; to change it between epochs, set optimizer.learning_rate in a callback."
+            f"{kind} received learning_rate={value!r} ({type(value).__name__}). Expected a "
+            f"number, such as 0.001; a callback may set optimizer.learning_rate between epochs."
         )
     return float(value)
+
+
+def as_keras_casts(constant: float, dtype: np.dtype) -> np.floating:
+    """A constant in `dtype`, by way of float32.
+
+    Keras's TensorFlow backend turns a Python number into a float32 tensor before it casts it, so
+    its β₂ = 0.999 is 0.99900001… even for float64 weights. That shifts 1 − β₂ by 1e-5 of itself.
+    """
+    return dtype.type(np.float32(constant))
 
 
 def _norm(grads: Sequence[np.ndarray]) -> np.floating:

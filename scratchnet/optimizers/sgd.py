@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.optimizers.optimizer import Optimizer
+from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
 
 
 class SGD(Optimizer):
@@ -52,7 +52,7 @@ class SGD(Optimizer):
             p -= step
             return
         (m,) = slots
-        mu = p.dtype.type(self.momentum)
+        mu = as_keras_casts(self.momentum, p.dtype)
         m *= mu
         m -= step
         p += mu * m - step if self.nesterov else m

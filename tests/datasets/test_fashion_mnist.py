@@ -253,13 +253,3 @@ def test_downloading_without_pooch_names_the_extra(small_set, monkeypatch, tmp_p
         load_data(full=True)
     assert "train-images-idx3-ubyte.gz" in str(caught.value)
     assert not (tmp_path / "keras").exists()
-
-
-def test_the_full_sums_are_those_of_the_authors_files():
-    """sha256(decompressed) of the four files at github.com/zalandoresearch/fashion-mnist."""
-    assert {name: value[:8] for name, value in fashion_mnist.FULL_SHA256.items()} == {
-        "train-images-idx3-ubyte.gz": "c59f468a",
-        "train-labels-idx1-ubyte.gz": "bad3541b",
-        "t10k-images-idx3-ubyte.gz": "5b4141f0",
-        "t10k-labels-idx1-ubyte.gz": "0402a96d",
-    }

@@ -51,7 +51,7 @@ def dropout_mask(
 
 
 def dropout(
-    x: Shaped[np.ndarray, "*shape"], keep: Bool[np.ndarray, "..."], rate: float
+    x: Shaped[np.ndarray, "*shape"], keep: Bool[np.ndarray, ...], rate: float
 ) -> Shaped[np.ndarray, "*shape"]:
     """y = x / (1 − r) where `keep`, else 0; a rate of 1 gives zeros.
 
@@ -66,7 +66,7 @@ def dropout(
 
 
 def dropout_backward(
-    dy: Shaped[np.ndarray, "*shape"], keep: Bool[np.ndarray, "..."], rate: float
+    dy: Shaped[np.ndarray, "*shape"], keep: Bool[np.ndarray, ...], rate: float
 ) -> Shaped[np.ndarray, "*shape"]:
     """∂L/∂x, the same map as forward: what was dropped gets no gradient."""
     return dropout(dy, keep, rate)

@@ -3,7 +3,6 @@
 Arrays that a kernel is not made for (other dtypes, empty ones) go to the formula.
 """
 
-
 from scratchnet.ops.kernels.activations import (
     relu,
     relu_backward,

@@ -95,7 +95,9 @@ def _max_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def
                         for c in range(channels):
                             best = y[n, p, q, c]
                             # A NaN is never below anything, so it stays once it is there
-                            y[n, p, q, c] = best if x[n, i, j, c] <= best or best != best else x[n, i, j, c]
+                            y[n, p, q, c] = (
+                                best if x[n, i, j, c] <= best or best != best else x[n, i, j, c]
+                            )
 
 
 def _max_pool2d_backward(dy, x, dx, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]

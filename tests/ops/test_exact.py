@@ -1,0 +1,295 @@
+"""T0: on integers so small that every sum is exact, kernels and formulas give the same bits."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from scratchnet.ops import formulas, kernels
+
+
+@st.composite
+def convolutions(draw):
+    """(x, kernel, arguments) of a convolution with an output, in small integers."""
+    kernel_size = draw(st.tuples(*[st.integers(1, 4)] * 2))
+    strides = draw(st.tuples(*[st.integers(1, 5)] * 2))
+    dilation = draw(st.tuples(*[st.integers(1, 3)] * 2)) if strides == (1, 1) else (1, 1)
+    groups = draw(st.integers(1, 2))
+    padding = draw(st.sampled_from(["valid", "same"]))
+    spans = [(k - 1) * d + 1 for k, d in zip(kernel_size, dilation, strict=True)]
+    smallest = spans if padding == "valid" else (1, 1)
+    size = [draw(st.integers(least, least + 8)) for least in smallest]
+    channels, filters = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    x = rng.integers(-8, 9, (draw(st.integers(1, 4)), *size, channels * groups))
+    kernel = rng.integers(-8, 9, (*kernel_size, channels, filters * groups))
+    return x, kernel, (strides, padding, dilation, groups)
+
+
+def by_definition(x, kernel, strides, padding, dilation, groups):
+    """The sum of the definition, one product at a time, with Python's integers."""
+    sizes = []
+    for i, k, s, d in zip(x.shape[1:3], kernel.shape[:2], strides, dilation, strict=True):
+        span = (k - 1) * d + 1
+        out = -(-i // s) if padding == "same" else (i - span) // s + 1
+        before = max(0, (out - 1) * s + span - i) // 2 if padding == "same" else 0
+        sizes.append((out, before))
+    (oh, top), (ow, left) = sizes
+    per_group, filters = kernel.shape[2], kernel.shape[3]
+    y = np.zeros((len(x), oh, ow, filters), np.int64)
+    for n, p, q, f in np.ndindex(y.shape):
+        first = f // (filters // groups) * per_group
+        for a, b, c in np.ndindex(kernel.shape[:3]):
+            i = p * strides[0] + a * dilation[0] - top
+            j = q * strides[1] + b * dilation[1] - left
+            if 0 <= i < x.shape[1] and 0 <= j < x.shape[2]:
+                y[n, p, q, f] += int(x[n, i, j, first + c]) * int(kernel[a, b, c, f])
+    return y
+
+
+@given(convolutions())
+def test_the_formula_of_conv2d_is_the_definition(case):
+    x, kernel, arguments = case
+    assert np.array_equal(
+        formulas.conv2d(x, kernel, *arguments), by_definition(x, kernel, *arguments)
+    )
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(case=convolutions())
+def test_kernels_of_conv2d_are_exact(dtype, threads, case):
+    x, kernel, arguments = case
+    y = formulas.conv2d(x, kernel, *arguments)
+    assume(np.count_nonzero(y) * 2 > y.size)
+    dy = np.random.default_rng(0).integers(-8, 9, y.shape)
+    threads_before = numba.get_num_threads()
+    numba.set_num_threads(min(threads, threads_before))
+    try:
+        as_float = x.astype(dtype), kernel.astype(dtype)
+        assert np.array_equal(kernels.conv2d(*as_float, *arguments), y)
+        got = kernels.conv2d_backward(dy.astype(dtype), *as_float, *arguments)
+    finally:
+        numba.set_num_threads(threads_before)
+    for ours, exact in zip(got, formulas.conv2d_backward(dy, x, kernel, *arguments), strict=True):
+        assert ours.dtype == dtype
+        assert np.array_equal(ours, exact)
+
+
+@given(convolutions())
+def test_the_gradients_of_conv2d_are_its_adjoints(case):
+    x, kernel, arguments = case
+    y = formulas.conv2d(x, kernel, *arguments)
+    rng = np.random.default_rng(1)
+    dy, dx, dw = (rng.integers(-8, 9, a.shape) for a in (y, x, kernel))
+    back_x, back_w = formulas.conv2d_backward(dy, x, kernel, *arguments)
+    assert (dy * formulas.conv2d(dx, kernel, *arguments)).sum() == (back_x * dx).sum()
+    assert (dy * formulas.conv2d(x, dw, *arguments)).sum() == (back_w * dw).sum()
+
+
+@st.composite
+def poolings(draw):
+    """(x, pool_size, strides, padding): integers with many ties."""
+    pool = draw(st.tuples(*[st.integers(1, 4)] * 2))
+    padding = draw(st.sampled_from(["valid", "same"]))
+    smallest = pool if padding == "valid" else (1, 1)
+    size = [draw(st.integers(least, least + 7)) for least in smallest]
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    x = rng.integers(-2, 3, (draw(st.integers(1, 3)), *size, draw(st.integers(1, 3))))
+    return x, pool, draw(st.tuples(*[st.integers(1, 5)] * 2)), padding
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(case=poolings())
+def test_max_pooling_is_bitwise_equal_and_the_first_of_equals_gets_the_gradient(dtype, case):
+    x, *arguments = case
+    y = formulas.max_pool2d(x, *arguments)
+    dy = np.random.default_rng(0).integers(1, 9, y.shape)
+    dx = formulas.max_pool2d_backward(dy, x, *arguments)
+    assert dx.sum() == dy.sum()
+    assert np.array_equal(kernels.max_pool2d(x.astype(dtype), *arguments), y)
+    ours = kernels.max_pool2d_backward(dy.astype(dtype), x.astype(dtype), *arguments)
+    assert np.array_equal(ours, dx)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("pool_size", [(1, 1), (2, 2), (1, 4), (4, 2)])
+def test_average_pooling_of_a_power_of_two_is_exact(dtype, pool_size):
+    x = np.random.default_rng(0).integers(-50, 51, (3, 8, 8, 2))
+    y = formulas.average_pool2d(x, pool_size)
+    assert np.array_equal(kernels.average_pool2d(x.astype(dtype), pool_size), y)
+    dy = np.random.default_rng(1).integers(-50, 51, y.shape)
+    dx = formulas.average_pool2d_backward(dy, x.shape, pool_size)
+    ours = kernels.average_pool2d_backward(dy.astype(dtype), x.shape, pool_size)
+    assert np.array_equal(ours, dx)
+
+
+@pytest.mark.parametrize("implementation", [formulas, kernels])
+def test_a_nan_wins_its_windows_and_takes_their_gradient(implementation):
+    x = np.zeros((1, 4, 4, 1), np.float32)
+    x[0, 1, 0, 0] = np.nan
+    y = implementation.max_pool2d(x)
+    assert np.isnan(y[0, 0, 0, 0])
+    assert np.isnan(y).sum() == 1
+    dx = implementation.max_pool2d_backward(np.ones_like(y), x)
+    assert dx[0, 1, 0, 0] == 1
+    assert dx.sum() == 4
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dense_and_bias_are_exact(dtype):
+    rng = np.random.default_rng(0)
+    x, w, b = (
+        rng.integers(-9, 10, (40, 30)),
+        rng.integers(-9, 10, (30, 20)),
+        rng.integers(-9, 10, 20),
+    )
+    dy = rng.integers(-9, 10, (40, 20))
+    y = kernels.bias_add(kernels.dense(x.astype(dtype), w.astype(dtype)), b.astype(dtype))
+    assert np.array_equal(y, x @ w + b)
+    dx, dw = kernels.dense_backward(dy.astype(dtype), x.astype(dtype), w.astype(dtype))
+    assert np.array_equal(dx, dy @ w.T)
+    assert np.array_equal(dw, x.T @ dy)
+    assert np.array_equal(kernels.bias_add_backward(dy.astype(dtype)), dy.sum(axis=0))
+
+
+@given(convolutions())
+def test_float32_convolution_stays_within_the_rounding_of_any_order_of_summation(case):
+    """T1: |got − exact| ≤ γ_{K+1} · Σ|w||x|, elementwise."""
+    x, kernel, arguments = case
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal(x.shape).astype(np.float32)
+    kernel = rng.standard_normal(kernel.shape).astype(np.float32)
+    wide = x.astype(np.float64), kernel.astype(np.float64)
+    exact = formulas.conv2d(*wide, *arguments)
+    magnitude = formulas.conv2d(*map(np.abs, wide), *arguments)
+    terms = kernel[..., 0].size + 1
+    gamma = terms * 2.0**-24 / (1 - terms * 2.0**-24)
+    got = kernels.conv2d(x, kernel, *arguments)
+    assert (np.abs(got - exact) <= gamma * magnitude + terms * 2.0**-149).all()
+
+
+@pytest.mark.parametrize("shape", [(7,), (5, 3), (2, 3, 4, 5)])
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_dropout_masks_are_the_same_bits(shape, rate):
+    key = (123456789, 3)
+    mask = formulas.dropout_mask(shape, rate, key)
+    assert np.array_equal(kernels.dropout_mask(shape, rate, key), mask)
+    assert mask.shape == shape
+
+
+def test_dropout_keeps_the_right_share_and_masks_differ_from_call_to_call():
+    first, second = (kernels.dropout_mask((1000, 1000), 0.3, (7, call)) for call in (0, 1))
+    for mask in (first, second):  # five deviations of a binomial share
+        assert abs(mask.mean() - 0.7) < 5 * (0.3 * 0.7 / mask.size) ** 0.5
+    agreement = (first == second).mean()
+    assert abs(agreement - (0.7**2 + 0.3**2)) < 5 * 0.5 / 1000
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_batch_normalisation_kernels_agree_with_the_formulas(dtype):
+    rng = np.random.default_rng(0)
+    x, dy = (rng.normal(3, 2, (4, 5, 6, 7)) for _ in range(2))
+    gamma, beta = rng.normal(size=(2, 7))
+    mean, variance = formulas.moments(x)
+    arguments = x, mean, variance, gamma
+    expected = [
+        mean,
+        variance,
+        formulas.batch_normalization(*arguments, beta, 1e-3),
+        *formulas.batch_normalization_backward(dy, *arguments, 1e-3),
+        *formulas.batch_normalization_inference_backward(dy, *arguments, 1e-3),
+    ]
+    x, dy, mean, variance, gamma, beta = (
+        a.astype(dtype) for a in (x, dy, mean, variance, gamma, beta)
+    )
+    arguments = x, mean, variance, gamma
+    got = [
+        *kernels.moments(x),
+        kernels.batch_normalization(*arguments, beta, 1e-3),
+        *kernels.batch_normalization_backward(dy, *arguments, 1e-3),
+        *kernels.batch_normalization_inference_backward(dy, *arguments, 1e-3),
+    ]
+    for ours, exact in zip(got, expected, strict=True):
+        assert ours.dtype == dtype
+        tolerance = 1e-13 if dtype == np.float64 else 1e-5
+        assert np.abs(ours - exact).max() <= tolerance * np.abs(exact).max()
+
+
+ODD = {
+    "Fortran order": np.asfortranarray,
+    "negative strides": lambda a: a[::-1][::-1].copy()[..., ::-1][..., ::-1],
+    "big-endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+    "read-only": lambda a: _read_only(a),
+}
+
+
+def _read_only(a):
+    a = a.copy()
+    a.flags.writeable = False
+    return a
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_the_layout_of_an_array_does_not_change_the_result(kind):
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 6, 5, 3)), rng.normal(size=(3, 3, 3, 4))
+    before = x.copy()
+    odd = ODD[kind](x)
+    y = kernels.conv2d(x, w)
+    assert np.array_equal(kernels.conv2d(odd, ODD[kind](w)), y)
+    assert np.array_equal(kernels.max_pool2d(odd), kernels.max_pool2d(x))
+    assert np.array_equal(kernels.relu(odd), kernels.relu(x))
+    assert np.array_equal(kernels.moments(odd), kernels.moments(x))
+    assert np.array_equal(
+        kernels.conv2d_backward(ODD[kind](y), odd, w)[1], kernels.conv2d_backward(y, x, w)[1]
+    )
+    assert np.array_equal(x, before)
+
+
+@pytest.mark.parametrize("implementation", [formulas, kernels])
+def test_no_image_gives_no_output(implementation):
+    x, w = np.zeros((0, 5, 5, 2), np.float32), np.ones((3, 3, 2, 4), np.float32)
+    y = implementation.conv2d(x, w)
+    assert y.shape == (0, 3, 3, 4)
+    dx, dw = implementation.conv2d_backward(y, x, w)
+    assert dx.shape == x.shape
+    assert np.array_equal(dw, np.zeros_like(w))
+    assert implementation.max_pool2d(x).shape == (0, 2, 2, 2)
+
+
+@pytest.mark.parametrize("implementation", [formulas, kernels])
+def test_float16_stays_float16(implementation):
+    x = np.ones((1, 4, 4, 1), np.float16)
+    assert implementation.conv2d(x, np.ones((2, 2, 1, 1), np.float16)).dtype == np.float16
+    assert implementation.max_pool2d(x).dtype == np.float16
+    assert implementation.relu(x).dtype == np.float16
+
+
+@pytest.mark.parametrize("implementation", [formulas, kernels])
+def test_a_convolution_says_which_channels_do_not_fit(implementation):
+    with pytest.raises(ValueError, match=r"with 3 channels and a kernel .* expects .* 2 channels"):
+        implementation.conv2d(np.ones((1, 4, 4, 3)), np.ones((2, 2, 2, 1)))
+    with pytest.raises(ValueError, match=r"output would be empty.*padding='same'"):
+        implementation.conv2d(np.ones((1, 2, 2, 1)), np.ones((3, 3, 1, 1)))
+
+
+def test_scratch_memory_is_bounded_whatever_the_image():
+    from scratchnet.ops.kernels.convolution import tile_rows
+
+    for k in (9, 576, 4608):
+        assert tile_rows(k, 4) * k * 4 <= 2**18
+
+
+MAP = np.array([[1, 3, 2, 1], [4, 6, 5, 7], [8, 9, 4, 2], [3, 5, 1, 0]])[None, :, :, None]
+
+
+@pytest.mark.parametrize("implementation", [formulas, kernels])
+def test_the_worked_example_of_pooling(implementation):
+    """The notes that print 5 and 2.75 in the last cells are wrong: 4, and (4+2+1+0)/4 = 1.75."""
+    x = MAP.astype(np.float32)
+    assert implementation.max_pool2d(x)[0, :, :, 0].tolist() == [[6, 7], [9, 4]]
+    assert implementation.average_pool2d(x)[0, :, :, 0].tolist() == [[3.5, 3.75], [6.25, 1.75]]

@@ -150,7 +150,7 @@ class ProgressBar:
         """`current` steps are done; draws, unless that happened less than `interval` ago."""
         now = self._clock()
         self._current = current
-        if self._after_first is None:
+        if current == 1:
             self._after_first = now
         if self._live and now - self._last_drawing >= self._interval:
             self._values.update(logs or {})
@@ -187,8 +187,9 @@ class ProgressBar:
         # One column stays free: a character in the last one would begin a new line.
         room = _columns(self._stream) - 1 - len(count) - len(duration) - len(rest) - 2
         width = 0 if self._target is None or room < _LEAST_WIDTH else min(_WIDTH, room)
-        if not width and room < -1 and not final:
-            rest = rest[: room + 1 - 1] + self._glyphs[2]
+        spare = room + 1  # without a bar there is a space less
+        if spare < 0 and not final:
+            rest = rest[: spare - 1] + self._glyphs[2]
         done = width * self._current // max(self._target or 1, 1)
         bar = self._style(_GREEN, self._glyphs[0] * done)
         bar += self._style(_DIM, self._glyphs[1] * (width - done))

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from scratchnet import layers
 from tests.keras_agreement import layer_errors
 
-pytestmark = pytest.mark.usefixtures("float64")
+pytestmark = [
+    pytest.mark.usefixtures("float64"),
+    # Keras's remark on a softmax over a single class, which is drawn on purpose
+    pytest.mark.filterwarnings("ignore:You are using a softmax over axis"),
+]
 
 ACTIVATIONS = ["linear", "relu", "sigmoid", "tanh", "softmax"]
 pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))

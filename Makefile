@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test clean
+.PHONY: test demo clean
 
 test: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -14,6 +14,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
+
+demo: $(VENV)/installed
+	$(BIN)/scratchnet compare $(ARGS)
 
 clean:
 	rm -rf $(VENV)

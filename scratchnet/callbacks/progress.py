@@ -245,13 +245,13 @@ def _columns(stream: TextIO) -> int:
 
 def _clock_face(seconds: float) -> str:
     """
-    >>> _clock_face(7.9), _clock_face(75), _clock_face(3700)
-    ('7s', '1:15', '1:01:40')
+    >>> _clock_face(7.9), _clock_face(60), _clock_face(75), _clock_face(3700)
+    ('7s', '60s', '1:15', '1:01:40')
     """
     whole = int(seconds)
-    if whole > 3600:
+    if seconds > 3600:
         return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
-    return f"{whole // 60}:{whole % 60:02d}" if whole > 60 else f"{whole}s"
+    return f"{whole // 60}:{whole % 60:02d}" if seconds > 60 else f"{whole}s"
 
 
 def _speed(seconds: float) -> str:

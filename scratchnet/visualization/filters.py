@@ -121,8 +121,11 @@ def filters_and_feature_maps(
         _draw_picture(place(margin, top, image_size, image_size), picture, "image")
         for k in range(shown):
             x, y = grid_x + k % columns * step_x, top + k // columns * step_y
-            weights = _draw_filter(place(x, y, tile, tile), pictures, k)
-            activations = _draw_map(place(x, y + tile + pair_gap, tile, tile), maps, k, "")
+            above, below = place(x, y, tile, tile), place(x, y + tile + pair_gap, tile, tile)
+            above.set_anchor("S")  # where they are not square, they still meet
+            below.set_anchor("N")
+            weights = _draw_filter(above, pictures, k)
+            activations = _draw_map(below, maps, k, "")
         figure.text(
             margin / width,
             1 - 0.4 / height,

@@ -35,8 +35,6 @@ _SETTINGS = {
     "figure.constrained_layout.h_pad": 0.09,
     "figure.constrained_layout.w_pad": 0.09,
     "figure.facecolor": "white",
-    "figure.dpi": 100.0,
-    "savefig.dpi": 150.0,
     "grid.color": "#E3E5E8",
     "grid.linewidth": 0.8,
     "legend.frameon": False,
@@ -71,13 +69,15 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
     """An empty figure of so many inches, to be drawn in our look inside the block.
 
     The figure belongs to nobody but the caller: it is not among pyplot's, so no window opens for
-    it and none has to be closed. The settings of matplotlib are those of before afterwards.
+    it and none has to be closed. The settings of matplotlib, which play no part in the look, are
+    those of before afterwards.
     """
-    matplotlib = require("matplotlib")
-    figure = require("matplotlib.figure")
-    with matplotlib.rc_context(_SETTINGS):
-        # The resolution is kept on the figure, for it may be saved outside of this context.
-        yield figure.Figure(figsize=(width, height), dpi=150, layout="constrained")
+    style, figure = require("matplotlib.style"), require("matplotlib.figure")
+    with style.context(["default", _SETTINGS]):
+        drawn = figure.Figure(figsize=(width, height), dpi=150, layout="constrained")
+        yield drawn
+        # Ticks are made, and take their look, when they are drawn: now, in this context.
+        drawn.draw_without_rendering()
 
 
 def plain_image_axes(axes: Axes) -> None:

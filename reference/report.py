@@ -125,7 +125,7 @@ def _epoch(model: Any, x: np.ndarray, y: np.ndarray, batch_size: int, losses: li
 
     base = sn.callbacks.Callback if isinstance(model, sn.Sequential) else _keras_callback()
     recorder = base()
-    recorder.on_train_batch_end = on_train_batch_end
+    setattr(recorder, on_train_batch_end.__name__, on_train_batch_end)
     began = time.perf_counter()
     model.fit(x, y, batch_size, verbose=0, shuffle=False, callbacks=[recorder])
     spent = time.perf_counter() - began

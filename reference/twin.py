@@ -48,7 +48,7 @@ def twin(model: sn.Sequential) -> Any:
     if model.compiled:
         plain, weighted = model._metric_sources
         copy.compile(
-            optimizer=keras.optimizers.deserialize(sn_optimizers.serialize(model.optimizer)),
+            optimizer=keras.optimizers.deserialize(sn_optimizers.serialize(model._optimizer())),
             loss=keras.losses.deserialize(sn_losses.serialize(model.loss)),
             metrics=[_metric(metric) for metric in plain] or None,
             weighted_metrics=[_metric(metric) for metric in weighted] or None,

@@ -81,7 +81,7 @@ class _Random(Initializer):
     def _draw(self, shape: Sequence[int], dtype: Any, distribution: str, *spread: float) -> Any:
         rng = np.random.default_rng(self._seed)
         if distribution == "uniform":
-            values = rng.uniform(*spread, size=shape)
+            values = rng.uniform(spread[0], spread[1], size=shape)
         else:
             values = rng.normal(size=shape)
             if distribution == "truncated_normal":

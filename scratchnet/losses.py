@@ -168,7 +168,7 @@ class Loss:
             scale = values.dtype.type(1)
             if self.reduction in ("mean", "sum_over_batch_size"):
                 # so that dividing by all of them divides by those that count
-                scale = values.dtype.type(mask.size / max(np.count_nonzero(mask), 1))
+                scale = values.dtype.type(mask.size / max(int(np.count_nonzero(mask)), 1))
             masked = np.where(mask, scale, 0).astype(values.dtype)
             factor = masked if factor is None else factor * masked
         count = values.size if factor is None else factor.size

@@ -93,7 +93,7 @@ _KNOWN: dict[str, type[Regularizer]] = {"L1": L1, "L2": L2, "L1L2": L1L2, "l1_l2
 def get(identifier: Any) -> Regularizer | None:
     """The regularizer of that name or configuration; None stays None."""
     return (
-        None if identifier is None else get_object(identifier, _KNOWN, "regularizer", Regularizer)  # type: ignore[type-abstract]
+        None if identifier is None else get_object(identifier, _KNOWN, "regularizer", Regularizer)
     )
 
 

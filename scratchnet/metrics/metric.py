@@ -112,7 +112,7 @@ class MeanMetricWrapper(Mean):
         super().__init__(name or getattr(fn, "__name__", "metric"), dtype)
         self.fn = fn
 
-    def update_state(
+    def update_state(  # type: ignore[override]
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
         values = self.fn(np.asarray(y_true), np.asarray(y_pred))

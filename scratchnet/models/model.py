@@ -47,16 +47,16 @@ class Model(Trainer):
         return by_name[name]
 
     @property
-    def weights(self) -> list[Variable]:  # type: ignore[override]
+    def weights(self) -> list[Variable]:
         """All weights, layer by layer."""
         return [weight for layer in self._layers for weight in layer.weights]
 
     @property
-    def trainable_weights(self) -> list[Variable]:  # type: ignore[override]
+    def trainable_weights(self) -> list[Variable]:
         return [weight for layer in self._layers for weight in layer.trainable_weights]
 
     @property
-    def non_trainable_weights(self) -> list[Variable]:  # type: ignore[override]
+    def non_trainable_weights(self) -> list[Variable]:
         return [weight for layer in self._layers for weight in layer.non_trainable_weights]
 
     variables = weights

@@ -218,7 +218,7 @@ class Trainer(Layer):
         self.ensure_built((None, *data.x.shape[1:]))
         self.check_input(data.x.shape)
         if len(data) == 0:
-            return np.empty((0, *self.output_shape[1:]), self.dtype)
+            return np.zeros((0, *self(np.zeros((1, *data.x.shape[1:]))).shape[1:]), self.dtype)
         hooks = self._hooks(callbacks, verbose, math.ceil(len(data) / batch_size))
         hooks.on_predict_begin()
         outputs = []
@@ -302,6 +302,7 @@ class Trainer(Layer):
         self, batch: Samples, training: bool
     ) -> tuple[float, np.ndarray, Loss, np.ndarray, Any]:
         """(L, ŷ, the loss function used, its argument (ŷ or the logits), saved)."""
+        assert batch.y is not None
         x = batch.x.astype(self.dtype, copy=False)
         target: Loss = self.loss
         activation = self.output_activation
@@ -339,6 +340,7 @@ class Trainer(Layer):
 
     def _track(self, loss: float, batch: Samples, y_pred: np.ndarray) -> Logs:
         """Add this batch to the running means and return them, sorted by name as in Keras."""
+        assert batch.y is not None
         if self._metrics is None:
             plain, weighted = (
                 [_metrics_get(source, batch.y, y_pred) for source in sources]

@@ -102,8 +102,8 @@ def load_model(filepath: str | Path, compile: bool = True) -> Model:
 def _compile_config(model: Model) -> dict[str, Any]:
     plain, weighted = model._metric_sources
     return {
-        "optimizer": optimizers.serialize(model.optimizer),
-        "loss": model._loss_source if isinstance(model._loss_source, str) else _entry(model.loss),
+        "optimizer": optimizers.serialize(model._optimizer()),
+        "loss": _entry(model.loss),
         "loss_weights": None,
         "metrics": [_entry(metric) for metric in plain] or None,
         "weighted_metrics": [_entry(metric) for metric in weighted] or None,

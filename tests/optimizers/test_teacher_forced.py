@@ -16,8 +16,12 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 common = {
     "weight_decay": st.sampled_from([None, 0.01]),
-    "clipping": st.sampled_from([{}, {"clipnorm": 0.5}, {"clipvalue": 0.3}, {"global_clipnorm": 1.0}]),
-    "ema": st.sampled_from([{}, {"use_ema": True}, {"use_ema": True, "ema_overwrite_frequency": 2}]),
+    "clipping": st.sampled_from(
+        [{}, {"clipnorm": 0.5}, {"clipvalue": 0.3}, {"global_clipnorm": 1.0}]
+    ),
+    "ema": st.sampled_from(
+        [{}, {"use_ema": True}, {"use_ema": True, "ema_overwrite_frequency": 2}]
+    ),
     "gradient_accumulation_steps": st.sampled_from([None, 2, 3]),
 }
 OWN = {

@@ -129,7 +129,12 @@ def _keras_vjp(layer: Any, x: np.ndarray, dy: np.ndarray) -> tuple[Any, Any, lis
         with tf.GradientTape() as tape:
             tape.watch(source)
             y = layer(source, training=True) if _has_modes(layer) else layer(source)
-        dx, *grads = tape.gradient(y, [source, *[w.value for w in weights]], output_gradients=dy)
+        dx, *grads = tape.gradient(
+            y,
+            [source, *[w.value for w in weights]],
+            output_gradients=dy,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
         return y.numpy(), dx.numpy(), [g.numpy() for g in grads]
     if backend == "jax":
         import jax

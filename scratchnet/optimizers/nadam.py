@@ -44,9 +44,8 @@ class Nadam(Optimizer):
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def extra_variables(self, dtype: np.dtype) -> list[Variable]:
-        # Keras makes this variable outside its list of variables, so no file holds it.
         self._u_product = Variable(np.ones((), dtype), "u_product", trainable=False)
-        return []
+        return [self._u_product]
 
     def before_update(self) -> None:
         kind = self._u_product.dtype.type

@@ -240,7 +240,7 @@ class Optimizer:
         return list(grads)
 
     def _average(self, variables: Sequence[Variable]) -> None:
-        first = self._iterations.value == 0
+        first = self.iterations == 0
         for variable, average in zip(variables, self._averages, strict=True):
             momentum = variable.dtype.type(0 if first else self.ema_momentum)
             average.assign(momentum * average.value + (1 - momentum) * variable.value)

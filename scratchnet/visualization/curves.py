@@ -66,6 +66,7 @@ def _draw_difference(axes: Axes, x: np.ndarray, a: np.ndarray, b: np.ndarray) ->
     # Below every difference there is; where there is none, at the rounding error of the losses.
     floor = positive.min() / 4 if len(positive) else float(np.finfo(np.float64).eps)
     axes.set_yscale("log")
+    axes.set_autoscaley_on(False)
     visible = np.where(difference > 0, difference, np.nan)
     axes.plot(x, visible, color=GREEN, linewidth=0.9, marker="o", markersize=2)
     equal = difference == 0

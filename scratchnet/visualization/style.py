@@ -76,7 +76,10 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
     with style.context(["default", _SETTINGS]):
         drawn = figure.Figure(figsize=(width, height), dpi=150, layout="constrained")
         yield drawn
-        # Ticks are made, and take their look, when they are drawn: now, in this context.
+        # Ticks are made, and take their look, when they are drawn: now, in this context. How many
+        # there are depends on the size of their labels, which is only kept where it was said.
+        for axes in drawn.axes:
+            axes.tick_params(labelsize=_SETTINGS["xtick.labelsize"])
         drawn.draw_without_rendering()
 
 

@@ -7,6 +7,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from scratchnet import visualization
@@ -45,9 +46,9 @@ def test_a_figure_becomes_a_png_without_a_trace(draw):
 @pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 def test_a_figure_looks_the_same_whatever_the_readers_settings(draw):
     def pixels():
-        figure = draw()
-        figure.canvas.draw()
-        return np.asarray(figure.canvas.buffer_rgba())
+        canvas = FigureCanvasAgg(draw())
+        canvas.draw()
+        return np.array(canvas.buffer_rgba())
 
     usual = pixels()
     own = {"axes.facecolor": "black", "font.size": 20, "lines.linewidth": 9, "axes.grid": True}

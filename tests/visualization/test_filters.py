@@ -102,7 +102,7 @@ def test_the_page_has_the_image_then_each_filter_above_its_map():
     assert scales(figure) == ["weight", "activation"]
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 16, 17, 32, 40])
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 40])
 def test_nothing_on_the_page_overlaps_or_leaves_it(count):
     kernel, maps = np.ones((3, 3, 1, count)), np.ones((5, 5, count))
     figure = filters_and_feature_maps(kernel, IMAGE, maps)
@@ -117,7 +117,7 @@ def test_nothing_on_the_page_overlaps_or_leaves_it(count):
             )
 
 
-@pytest.mark.parametrize("count", range(1, 66))
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 11, 13, 33])
 def test_a_page_has_room_for_every_picture(count):
     assert len(pictures(feature_maps(np.ones((2, 2, count)), limit=99))) == count
 
@@ -127,7 +127,7 @@ def test_constant_pictures_are_drawn_without_a_warning(value):
     shape = (4, 4, 3)
     kernel = np.full((2, 2, 3, 3), value)
     figure = filters_and_feature_maps(kernel, np.full(shape, value), np.full(shape, value))
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     assert len(pictures(figure)) == 7
 
 

@@ -186,7 +186,11 @@ class ProgressBar:
 
         # One column stays free: a character in the last one would begin a new line.
         room = _columns(self._stream) - 1 - len(count) - len(duration) - len(rest) - 2
-        width = 0 if self._target is None or room < _LEAST_WIDTH else min(_WIDTH, room)
+        width = min(_WIDTH, room)
+        if width < _LEAST_WIDTH:
+            width = _WIDTH if final else 0  # the last line may go on in the next
+        if self._target is None:
+            width = 0
         spare = room + 1  # without a bar there is a space less
         if spare < 0 and not final:
             rest = rest[: spare - 1] + self._glyphs[2]
@@ -275,5 +279,6 @@ def _metrics(values: Logs) -> list[str]:
 def _number(value: Any) -> str:
     if isinstance(value, str):
         return value
-    mean = float(np.mean(value))
+    array = np.asarray(value, np.float64)
+    mean = float(array if array.ndim == 0 else array.mean())
     return f"{mean:.4f}" if abs(mean) > 1e-3 else f"{mean:.4e}"

@@ -106,7 +106,7 @@ def _injected_dropout() -> Any:
             cells = ops.arange(count, dtype="int32")
             bits = _shift(_mix(ops.bitwise_xor(_mix(cells), stream)), 8)
             keep = ops.reshape(bits >= round(self.rate * 2**24), shape)
-            kept = inputs / ops.cast(1 - self.rate, inputs.dtype)
+            kept = inputs / (1 - self.rate)  # a cast would pass float32
             return ops.where(keep, kept, ops.zeros_like(inputs))
 
         def _noise_shape(self, inputs: Any) -> Sequence[Any]:

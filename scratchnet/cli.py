@@ -106,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--epochs", type=int, default=5, help="passes over the images (5)")
     command.add_argument("--batch-size", type=int, default=64, help="images a step (64)")
     command.add_argument("--seed", type=int, default=0, help="of weights and shuffling (0)")
-    command.add_argument("--full", action="store_true", help="all 60,000 images, not 10,000")
+    command.add_argument("--full", action="store_true", help="all 60,000 images, not 12,000")
     command.add_argument("--save", metavar="FILE.keras", help="write the trained model here")
     command.set_defaults(run=train)
 

@@ -181,7 +181,9 @@ def _download(name: str, folder: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as temporary:
         partial = Path(temporary) / name
         try:
-            pooch.HTTPDownloader()(URL + name, str(partial), None)
+            # Without streaming the connection is closed even after an answer such as 404.
+            download = pooch.HTTPDownloader(chunk_size=2**16, stream=False)
+            download(URL + name, str(partial), None)
         except OSError as error:  # what requests raises is an OSError
             raise ConnectionError(
                 f"The full Fashion-MNIST needs {name}. {looked}, and it could not be downloaded "

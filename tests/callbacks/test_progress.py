@@ -223,6 +223,7 @@ def test_no_drawing_is_wider_than_the_terminal(monkeypatch, columns):
     *drawings, last = stream.drawings()
     assert max(len(line) for line in drawings) < columns
     assert "val_loss: 0.1250" in last, "the last line says everything"
+    assert last.count("━") >= 5, "and always has its bar, even where it needs a second line"
     full = "4/4 ━━━━━━━━━━━━━━━━━━━━ 0s 1s/step - accuracy: 0.8000 - loss: 0.2500"
     if columns > len(full):
         assert drawings[3] == full

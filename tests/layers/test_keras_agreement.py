@@ -101,7 +101,8 @@ def test_dense(flat, x, units, activation):
 @given(
     x=images(),
     max_value=st.none() | st.sampled_from([0.5, 1.0, 6.0]),
-    negative_slope=st.sampled_from([0.0, 0.1]),
+    # TensorFlow keeps the slope in float32, so 0.1 would be off by 1.5e-9
+    negative_slope=st.sampled_from([0.0, 0.125]),
     threshold=st.sampled_from([0.0, 0.5]),
 )
 def test_relu_with_values_on_its_kinks(x, max_value, negative_slope, threshold):

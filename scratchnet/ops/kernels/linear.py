@@ -14,7 +14,7 @@ dense, dense_backward = formulas.dense, formulas.dense_backward
 
 def bias_add(x: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """As `formulas.bias_add`."""
-    if not served(x, bias):
+    if not (served(x, bias) and x.ndim and bias.shape == x.shape[-1:]):
         return formulas.bias_add(x, bias)
     rows = ready(x).reshape(-1, x.shape[-1])
     y = np.empty_like(rows)
@@ -23,13 +23,18 @@ def bias_add(x: np.ndarray, bias: np.ndarray) -> np.ndarray:
 
 
 def bias_add_backward(dy: np.ndarray) -> np.ndarray:
-    """As `formulas.bias_add_backward`; partial sums of a fixed number of chunks."""
-    if not served(dy):
+    """As `formulas.bias_add_backward`."""
+    if not (served(dy) and dy.ndim):
         return formulas.bias_add_backward(dy)
     rows = ready(dy).reshape(-1, dy.shape[-1])
+    return sum_of_rows(rows).astype(rows.dtype)
+
+
+def sum_of_rows(rows: np.ndarray) -> np.ndarray:
+    """Σ over the rows of a matrix in float64: partial sums of a fixed number of chunks."""
     partial = np.zeros((CHUNKS, rows.shape[1]))
     _sum(rows, partial)
-    return partial.sum(axis=0).astype(rows.dtype)
+    return partial.sum(axis=0)
 
 
 def _add_rows(x, bias, y):  # type: ignore[no-untyped-def]

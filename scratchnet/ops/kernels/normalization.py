@@ -10,16 +10,15 @@ from numba import prange
 
 from scratchnet.ops import formulas
 from scratchnet.ops.kernels.jit import CHUNKS, jit, ready, served
+from scratchnet.ops.kernels.linear import sum_of_rows
 
 
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """As `formulas.moments`."""
-    if not served(x):
+    if not (served(x) and x.ndim):
         return formulas.moments(x)
     cells = ready(x).reshape(-1, x.shape[-1])
-    sums = np.zeros((2, CHUNKS, cells.shape[1]))
-    _sums(cells, cells, np.zeros(cells.shape[1]), sums)
-    mean = sums[0].sum(axis=0) / len(cells)
+    mean = sum_of_rows(cells) / len(cells)
     squares = np.zeros((CHUNKS, cells.shape[1]))
     _squares(cells, mean, squares)
     variance = squares.sum(axis=0) / len(cells)
@@ -35,7 +34,7 @@ def batch_normalization(
     epsilon: float,
 ) -> np.ndarray:
     """As `formulas.batch_normalization`."""
-    if not served(x):
+    if not _served(x, None, mean, variance, gamma, beta):
         return formulas.batch_normalization(x, mean, variance, gamma, beta, epsilon)
     cells = ready(x).reshape(-1, x.shape[-1])
     y = np.empty_like(cells)
@@ -53,7 +52,7 @@ def batch_normalization_backward(
     epsilon: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As `formulas.batch_normalization_backward`."""
-    if not served(dy, x):
+    if not _served(x, dy, mean, variance, gamma):
         return formulas.batch_normalization_backward(dy, x, mean, variance, gamma, epsilon)
     return _backward(dy, x, mean, variance, gamma, epsilon, through_statistics=True)
 
@@ -67,7 +66,7 @@ def batch_normalization_inference_backward(
     epsilon: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As `formulas.batch_normalization_inference_backward`."""
-    if not served(dy, x):
+    if not _served(x, dy, mean, variance, gamma):
         return formulas.batch_normalization_inference_backward(
             dy, x, mean, variance, gamma, epsilon
         )
@@ -86,7 +85,7 @@ def _backward(
     cells, d_cells = ready(x).reshape(-1, x.shape[-1]), ready(dy).reshape(-1, x.shape[-1])
     sums = np.zeros((2, CHUNKS, cells.shape[1]))
     _sums(d_cells, cells, mean.astype(np.float64), sums)
-    root = np.sqrt(variance + epsilon)
+    root = np.sqrt(variance + float(epsilon))
     dbeta, dgamma = sums[0].sum(axis=0), sums[1].sum(axis=0) / root
     scale = _scale(variance, gamma, epsilon)
     # dx = scale·dy − (x − μ)·slope − constant
@@ -98,9 +97,21 @@ def _backward(
     return dx.reshape(x.shape), dgamma.astype(cells.dtype), dbeta.astype(cells.dtype)
 
 
+def _served(x: np.ndarray, dy: np.ndarray | None, *channels: np.ndarray | None) -> bool:
+    """Whether all have one dtype that kernels are made for, and the shapes that belong together."""
+    each = [array for array in channels if array is not None]
+    return (
+        served(x, *each, *([] if dy is None else [dy]))
+        and x.ndim > 0
+        and all(array.shape == x.shape[-1:] for array in each)
+        and (dy is None or dy.shape == x.shape)
+    )
+
+
 def _scale(variance: np.ndarray, gamma: np.ndarray | None, epsilon: float) -> np.ndarray:
     """γ / √(σ² + ε)."""
-    scale = 1 / np.sqrt(variance + epsilon)
+    # A NumPy scalar for ε would make float32 statistics float64, a Python number does not.
+    scale = 1 / np.sqrt(variance + float(epsilon))
     return scale if gamma is None else gamma * scale
 
 

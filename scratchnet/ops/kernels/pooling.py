@@ -15,7 +15,7 @@ def max_pool2d(
 ) -> np.ndarray:
     """As `formulas.max_pool2d`."""
     output, numbers = _geometry(x.shape, pool_size, strides, padding)
-    if not served(x):
+    if not (served(x) and x.ndim == 4):
         return formulas.max_pool2d(x, pool_size, strides, padding)
     y = np.empty((len(x), *output, x.shape[-1]), x.dtype.newbyteorder("="))
     _max_forward(ready(x), y, *numbers)
@@ -30,8 +30,8 @@ def max_pool2d_backward(
     padding: str = "valid",
 ) -> np.ndarray:
     """As `formulas.max_pool2d_backward`."""
-    _, numbers = _geometry(x.shape, pool_size, strides, padding)
-    if not served(dy, x):
+    output, numbers = _geometry(x.shape, pool_size, strides, padding)
+    if not (served(dy, x) and dy.shape == (len(x), *output, x.shape[-1])):
         return formulas.max_pool2d_backward(dy, x, pool_size, strides, padding)
     dx = np.zeros(x.shape, dy.dtype.newbyteorder("="))
     _max_backward(ready(dy), ready(x), dx, *numbers)
@@ -43,7 +43,7 @@ def average_pool2d(
 ) -> np.ndarray:
     """As `formulas.average_pool2d`."""
     output, numbers = _geometry(x.shape, pool_size, strides, padding)
-    if not served(x):
+    if not (served(x) and x.ndim == 4):
         return formulas.average_pool2d(x, pool_size, strides, padding)
     y = np.zeros((len(x), *output, x.shape[-1]), x.dtype.newbyteorder("="))
     _average_forward(ready(x), y, *numbers)
@@ -58,8 +58,8 @@ def average_pool2d_backward(
     padding: str = "valid",
 ) -> np.ndarray:
     """As `formulas.average_pool2d_backward`."""
-    _, numbers = _geometry(input_shape, pool_size, strides, padding)
-    if not served(dy):
+    output, numbers = _geometry(input_shape, pool_size, strides, padding)
+    if not (served(dy) and dy.shape == (input_shape[0], *output, input_shape[-1])):
         return formulas.average_pool2d_backward(dy, input_shape, pool_size, strides, padding)
     dx = np.zeros(input_shape, dy.dtype.newbyteorder("="))
     _average_backward(ready(dy), dx, *numbers)
@@ -104,18 +104,29 @@ def _max_pool2d_backward(dy, x, dx, kh, kw, sh, sw, top, left):  # type: ignore[
     images, height, width, channels = x.shape
     _, oh, ow, _ = dy.shape
     for n in prange(images):
+        # All channels of a window at a time, without branches: vector instructions then do it.
+        best, winner = np.empty(channels, x.dtype), np.empty(channels, np.int32)
         for p in range(oh):
+            i0, i1 = max(p * sh - top, 0), min(p * sh - top + kh, height)
             for q in range(ow):
-                i0, j0 = max(p * sh - top, 0), max(q * sw - left, 0)
+                j0, j1 = max(q * sw - left, 0), min(q * sw - left + kw, width)
                 for c in range(channels):
-                    row, column = i0, j0
-                    best = x[n, i0, j0, c]
-                    for i in range(i0, min(p * sh - top + kh, height)):
-                        for j in range(j0, min(q * sw - left + kw, width)):
-                            value = x[n, i, j, c]
-                            if not (value <= best or best != best):
-                                best, row, column = value, i, j
-                    dx[n, row, column, c] += dy[n, p, q, c]
+                    best[c], winner[c] = x[n, i0, j0, c], 0
+                for cell in range((i1 - i0) * (j1 - j0)):
+                    i, j = divmod(cell, j1 - j0)
+                    values = x[n, i0 + i, j0 + j]
+                    for c in range(channels):
+                        value, before = values[c], best[c]
+                        stays = (value <= before) | (before != before)
+                        best[c] = before if stays else value
+                        winner[c] = winner[c] if stays else np.int32(cell)
+                gradient = dy[n, p, q]
+                for cell in range((i1 - i0) * (j1 - j0)):
+                    i, j = divmod(cell, j1 - j0)
+                    target = dx[n, i0 + i, j0 + j]
+                    for c in range(channels):
+                        g = gradient[c]
+                        target[c] += g if winner[c] == cell else 0
 
 
 def _average_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]

@@ -277,11 +277,13 @@ def test_a_convolution_says_which_channels_do_not_fit(implementation):
         implementation.conv2d(np.ones((1, 2, 2, 1)), np.ones((3, 3, 1, 1)))
 
 
-def test_scratch_memory_is_bounded_whatever_the_image():
-    from scratchnet.ops.kernels.convolution import tile_rows
+def test_the_tile_of_patches_is_bounded_whatever_the_kernel():
+    from scratchnet.ops.kernels.convolution import tile_shape
 
-    for k in (9, 576, 4608):
-        assert tile_rows(k, 4) * k * 4 <= 2**18
+    for size, channels in ((1, 1), (3, 64), (3, 512), (7, 3)):
+        positions, lines = tile_shape((size, size, channels, 1), 4)
+        assert 1 <= lines <= size
+        assert positions * lines * size * channels * 4 <= 2**18
 
 
 MAP = np.array([[1, 3, 2, 1], [4, 6, 5, 7], [8, 9, 4, 2], [3, 5, 1, 0]])[None, :, :, None]

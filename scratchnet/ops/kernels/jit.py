@@ -15,9 +15,14 @@ from threadpoolctl import ThreadpoolController
 CHUNKS = 16  # parts of a sum; fixed, so that the result does not depend on the threads
 
 
-def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile for all cores; keep the machine code on disk where that is possible."""
-    options = {"parallel": True, "nogil": True, "error_model": "numpy"}
+def jit(function: Callable[..., Any], parallel: bool = True) -> Callable[..., Any]:
+    """Compile for all cores; keep the machine code on disk where that is possible.
+
+    Args:
+        function: a kernel, or with `parallel=False` a part that the kernels of its file call.
+        parallel: whether `prange` shares its iterations out among threads.
+    """
+    options = {"parallel": parallel, "nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache can be written
@@ -31,11 +36,10 @@ def served(*arrays: np.ndarray) -> bool:
 
 
 def ready(array: np.ndarray) -> np.ndarray:
-    """In C order, native and writeable: the one kind of array that a kernel is compiled for."""
-    native = array.dtype.newbyteorder("=")
-    if array.flags.c_contiguous and array.flags.writeable and array.dtype == native:
+    """In C order, native, aligned and writeable: the one kind that a kernel is compiled for."""
+    if array.flags.carray and array.dtype.isnative:
         return array
-    return np.array(array, native, order="C")
+    return np.array(array, array.dtype.newbyteorder("="), order="C")
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:

@@ -11,17 +11,23 @@ import pytest
 
 import reference
 import scratchnet as sn
-from scratchnet import layers
+from scratchnet import layers, regularizers
+
+
+# Keras on TensorFlow rounds the factor of a regularizer to float32 even in float64: 0.01 would be
+# off by 2e-8 of itself. This one is exact in both.
+PENALTY = regularizers.L2(2**-7)
 
 
 def small_cnn(optimizer="adam", **dense):
+    sn.set_random_seed(1)
     model = sn.Sequential(
         [
             layers.Input((8, 8, 2)),
-            layers.Conv2D(4, 3, padding="same", activation="relu", kernel_regularizer="l2"),
+            layers.Conv2D(4, 3, padding="same", activation="relu", kernel_regularizer=PENALTY),
             layers.BatchNormalization(),
             layers.MaxPooling2D(),
-            layers.Conv2D(6, 3, activation="tanh", activity_regularizer="l2"),
+            layers.Conv2D(6, 3, activation="tanh", activity_regularizer=PENALTY),
             layers.AveragePooling2D(2, strides=1),
             layers.Flatten(),
             layers.Dropout(0.4, seed=5),
@@ -39,10 +45,10 @@ def data(n=50):
 
 
 @pytest.mark.parametrize("implementation", ["formulas", "kernels"])
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "nadam"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "nadam", "rmsprop"])
 def test_twenty_float64_steps_agree_in_every_weight(float64, optimizer, implementation):
     with sn.use(implementation):
-        assert reference.weights_after_training(small_cnn(optimizer), *data(), 20, 16) <= 1e-9
+        assert reference.weights_after_training(small_cnn(optimizer), *data(), 20, 16) <= 1e-13
 
 
 def test_fit_logs_what_keras_logs(float64):

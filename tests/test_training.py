@@ -13,7 +13,6 @@ import reference
 import scratchnet as sn
 from scratchnet import layers, regularizers
 
-
 # Keras on TensorFlow rounds the factor of a regularizer to float32 even in float64: 0.01 would be
 # off by 2e-8 of itself. This one is exact in both.
 PENALTY = regularizers.L2(2**-7)

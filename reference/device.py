@@ -1,10 +1,19 @@
-"""Which device Keras computes on, and full precision on it."""
+"""Which device Keras computes on, with what precision, and what else was in play."""
 
 from __future__ import annotations
 
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import NamedTuple
+
+_STDERR = 2  # the descriptor that native code writes to
 
 
 class Device(NamedTuple):
@@ -25,16 +34,39 @@ def prepare() -> Device:
 
     Raises ImportError, naming the extra to install, where Keras or its backend is missing.
     """
+    # What TensorFlow's C++ has to say about graphs is nothing that a reader of a table needs
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import keras
+        with _stderr_held_back():
+            import keras
     except ImportError as error:
         raise ImportError(
-            'The comparison needs Keras and TensorFlow: pip install "scratchnet[reference]".'
+            f"The comparison needs Keras and a backend for it ({error}). Install them with: "
+            f'pip install "scratchnet[reference]"'
         ) from error
     backend = keras.backend.backend()
-    name = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[backend]()
+    with _stderr_held_back():
+        name = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[backend]()
     versions = {package: version(package) for package in ("keras", backend, "numpy", "numba")}
     return Device(name, backend, versions)
+
+
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Inside the block both libraries create weights and compute in this dtype."""
+    prepare()
+    import keras
+
+    import scratchnet as sn
+
+    before = sn.config.floatx(), keras.config.floatx()
+    sn.config.set_floatx(name)
+    keras.config.set_floatx(name)
+    try:
+        yield
+    finally:
+        sn.config.set_floatx(before[0])
+        keras.config.set_floatx(before[1])
 
 
 def _tensorflow() -> str:
@@ -43,7 +75,7 @@ def _tensorflow() -> str:
     tf.config.experimental.enable_tensor_float_32_execution(False)
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        return "CPU"
+        return cpu()
     tf.config.experimental.enable_op_determinism()
     return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
 
@@ -53,7 +85,7 @@ def _jax() -> str:
 
     jax.config.update("jax_default_matmul_precision", "highest")
     device = jax.devices()[0]
-    return "CPU" if device.platform == "cpu" else device.device_kind
+    return cpu() if device.platform == "cpu" else device.device_kind
 
 
 def _torch() -> str:
@@ -62,6 +94,38 @@ def _torch() -> str:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     if not torch.cuda.is_available():
-        return "CPU"
+        return cpu()
     torch.use_deterministic_algorithms(True, warn_only=True)
     return torch.cuda.get_device_name()
+
+
+def cpu() -> str:
+    """The processor's name, as far as the system tells it."""
+    table = Path("/proc/cpuinfo")
+    if table.exists():
+        for line in table.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+@contextmanager
+def _stderr_held_back() -> Iterator[None]:
+    """Keep back what native code writes to stderr while it loads; show it where loading fails."""
+    sys.stderr.flush()
+    try:
+        before = os.dup(_STDERR)
+    except OSError:  # there is none
+        yield
+        return
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), _STDERR)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(before, kept.read())
+            raise
+        finally:
+            os.dup2(before, _STDERR)
+            os.close(before)

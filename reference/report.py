@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 import scratchnet as sn
-from reference.compare import compare, weights_after_training
 from reference.device import prepare
+from reference.proof import LAYER_BOUND, PRECISIONS, WEIGHT_BOUND, Proof, prove
+from reference.speed import LIBRARIES, cold_figures, warm_rates
 from reference.twin import twin
 from scratchnet import visualization
 
 Samples = tuple[np.ndarray, np.ndarray]
+Losses = list[list[float]]
 
 
 def report(
@@ -31,143 +35,202 @@ def report(
     epochs: int,
     batch_size: int,
     steps: int,
+    rounds: int,
     folder: Path,
+    console: Console | None = None,
 ) -> dict[str, float]:
-    """Train a model and its twin on the same batches and print and draw how they compare.
+    """Train a model and its twin on the same batches; print and draw how they compare.
 
-    Returns the figures that were printed, for tests: errors, accuracies, images a second.
+    Args:
+        make_model: builds and compiles the model, with the same weights at every call; its first
+            layer is a convolution.
+        train, test: samples (N, H, W, C) and class numbers (N,).
+        class_names: one for each class.
+        epochs: of the training.
+        batch_size: samples a step.
+        steps: of the proof.
+        rounds: of the speed measurement.
+        folder: where the figures go.
+        console: where the text goes; None means the standard output.
+
+    Returns:
+        The figures that were printed.
     """
-    console = Console()
-    console.print(f"{prepare()}; {date.today()}")
+    console = console or Console()
     folder.mkdir(parents=True, exist_ok=True)
-    figures = _proof(console, make_model, train, steps)
+    for line in _machine():
+        console.print(line, highlight=False)
 
-    ours, theirs = make_model(), None
+    with _activity(console, "Comparing layer by layer and step by step"):
+        proof = prove(make_model, *train, steps, batch_size)
+    _print_proof(console, proof)
+
+    ours = make_model()
     theirs = twin(ours)
-    curves: tuple[list[float], list[float]] = [], []
-    seconds: tuple[list[float], list[float]] = [], []
-    order = np.random.default_rng(0)
-    with Progress(console=console) as progress:
-        task = progress.add_task("Training both", total=2 * epochs)
-        for _ in range(epochs):
-            rows = order.permutation(len(train[0]))
-            x, y = train[0][rows], train[1][rows]
-            for model, losses, spent in zip((ours, theirs), curves, seconds, strict=True):
-                spent.append(_epoch(model, x, y, batch_size, losses))
-                progress.advance(task)
-    figures |= _speed(console, ours, theirs, seconds, train[0], test[0])
-    predicted = ours.predict(test[0], verbose=0)
-    for name, model in (("scratchnet", ours), ("Keras", theirs)):
-        accuracy = model.evaluate(*test, verbose=0)[1]
-        figures[f"{name} accuracy"] = accuracy
-        console.print(f"Test accuracy of {name}: {accuracy:.2%}")
-
-    saved = {
-        "loss.png": visualization.loss_curves(*curves),
-        "confusion.png": visualization.confusion_matrix(
-            test[1], predicted.argmax(axis=1), class_names
-        ),
-        "filters.png": visualization.filters_and_feature_maps(
-            ours.weights[0].numpy(), test[0][0], ours.layers[0](test[0][:1])[0]
-        ),
+    losses = _train_both(console, ours, theirs, train, epochs, batch_size)
+    accuracy = {
+        name: float(model.evaluate(*test, verbose=0, return_dict=True)["accuracy"])
+        for name, model in zip(LIBRARIES, (ours, theirs), strict=True)
     }
-    for name, figure in saved.items():
-        figure.savefig(folder / name, dpi=120)
-        console.print(f"Saved {folder / name}")
-    return figures
+    console.print(
+        f"\nTest accuracy after {epochs} epoch{'s' * (epochs > 1)}: "
+        + ", ".join(f"{name} {value:.2%}" for name, value in accuracy.items())
+    )
+    for path in _draw(ours, losses, test, class_names, folder):
+        console.print(f"Saved {path}", soft_wrap=True, highlight=False)
+
+    with _activity(console, "Measuring speed"):
+        warm = warm_rates(ours, theirs, *_first(train, 4096), batch_size, rounds)
+        cold = cold_figures(make_model(), *_first(train, batch_size))
+    _print_speed(console, warm, cold, batch_size, rounds)
+    return (
+        {f"error {name}": float(proof.errors[name].max()) for name in PRECISIONS}
+        | {f"weights {name}": error for name, error in proof.weights.items()}
+        | {f"accuracy {name}": value for name, value in accuracy.items()}
+        | {f"{name} ratio": float(value) for name, value in warm["ratio"].items()}
+    )
 
 
-def _proof(
-    console: Console, make_model: Callable[[], sn.Sequential], train: Samples, steps: int
-) -> dict[str, float]:
-    """The table of errors layer by layer in both precisions, and of the weights in the end."""
-    import keras
+def _machine() -> Iterable[str]:
+    device = prepare()
+    threads = f"{numba.get_num_threads()} threads of {os.cpu_count()} cores"
+    yield f"Keras:      {device}"
+    yield f"scratchnet: {sn.__version__}, kernels on {threads}"
+    yield f"System:     {platform.platform()}, Python {platform.python_version()}, {date.today()}"
 
-    x, y = train[0][:64], train[1][:64]
-    columns: dict[str, pd.Series] = {}
-    weights: dict[str, float] = {}
-    before = sn.config.floatx()
-    for dtype in ("float64", "float32"):
-        sn.config.set_floatx(dtype)
-        keras.config.set_floatx(dtype)
-        try:
-            model = make_model()
-            frame = compare(model, x, y)
-            names = [layer.name for layer in model.layers] + ["model"]
-            position = frame["layer"].map(names.index)
-            columns[dtype] = pd.Series(frame["error"].values, [position, frame["quantity"]])
-            weights[dtype] = weights_after_training(model, *train, steps)
-        finally:
-            sn.config.set_floatx(before)
-            keras.config.set_floatx(before)
-    table = Table(title="Largest relative error against Keras, layer by layer")
-    for header in ("layer", "quantity", *columns):
-        table.add_column(header, justify="right" if header in columns else "left")
-    kinds = [type(layer).__name__ for layer in model.layers] + ["whole model"]
-    for index in columns["float64"].index:
-        layer, quantity = index
-        errors = [f"{column[index]:.1e}" for column in columns.values()]
-        table.add_row(kinds[layer], quantity, *errors)
+
+def _activity(console: Console, text: str) -> Any:
+    """A spinner on a terminal; elsewhere nothing."""
+    return console.status(f"{text} …")
+
+
+def _print_proof(console: Console, proof: Proof) -> None:
+    table = Table(title="Largest error against Keras, relative to the largest value")
+    table.add_column("layer")
+    table.add_column("quantity")
+    for name in PRECISIONS:
+        table.add_column(name, justify="right")
+    before = None
+    for row in proof.errors.itertuples():
+        if before not in (None, row.layer):
+            table.add_section()
+        first = row.quantity in ("output", "loss")
+        errors = (f"{getattr(row, name):.1e}" for name in PRECISIONS)
+        table.add_row(row.layer if first else "", row.quantity, *errors)
+        before = row.layer
+    console.print()
     console.print(table)
-    for dtype, error in weights.items():
-        console.print(f"Largest difference of any weight after {steps} {dtype} steps: {error:.1e}")
-    return {f"error {dtype}": float(column.max()) for dtype, column in columns.items()} | {
-        f"weights {dtype}": error for dtype, error in weights.items()
-    }
+    largest, weights = proof.errors["float64"].max(), proof.weights
+    console.print(
+        f"float64: the largest error is {largest:.1e}, "
+        f"{_within(largest, LAYER_BOUND)}. After {proof.steps} steps of training the largest "
+        f"difference of any weight is {weights['float64']:.1e}, "
+        f"{_within(weights['float64'], WEIGHT_BOUND)}."
+    )
+    console.print(
+        f"float32: after {proof.steps} steps {weights['float32']:.1e}. Adam and its kin divide a "
+        f"gradient by its own size, so where it is nearly 0 a rounding error can turn the step."
+    )
 
 
-def _epoch(model: Any, x: np.ndarray, y: np.ndarray, batch_size: int, losses: list[float]) -> float:
-    """Seconds of one epoch over the samples in order; appends each batch's own loss."""
-    running: list[float] = []
-
-    def on_train_batch_end(batch: int, logs: dict[str, float] | None = None) -> None:
-        running.append(float((logs or {})["loss"]))
-
-    base = sn.callbacks.Callback if isinstance(model, sn.Sequential) else _keras_callback()
-    recorder = base()
-    setattr(recorder, on_train_batch_end.__name__, on_train_batch_end)
-    began = time.perf_counter()
-    model.fit(x, y, batch_size, verbose=0, shuffle=False, callbacks=[recorder])
-    spent = time.perf_counter() - began
-    sizes = [min(batch_size, len(x) - first) for first in range(0, len(x), batch_size)]
-    totals = np.cumsum(sizes) * np.array(running)  # the logs hold means over the epoch so far
-    losses.extend(np.diff(totals, prepend=0) / sizes)
-    return spent
+def _within(error: float, bound: float) -> str:
+    return f"within the {bound:g} that is asked for" if error <= bound else f"MORE THAN {bound:g}"
 
 
-def _keras_callback() -> Any:
-    import keras
-
-    return keras.callbacks.Callback
-
-
-def _speed(
+def _train_both(
     console: Console,
     ours: sn.Sequential,
     theirs: Any,
-    seconds: tuple[list[float], list[float]],
-    x_train: np.ndarray,
-    x_test: np.ndarray,
-) -> dict[str, float]:
-    """Images a second, training and inference; the first epoch and the first call are cold."""
-    inference: tuple[list[float], list[float]] = [], []
-    for _ in range(4):
-        for model, spent in zip((ours, theirs), inference, strict=True):
-            began = time.perf_counter()
-            model.predict(x_test, batch_size=256, verbose=0)
-            spent.append(time.perf_counter() - began)
-    table = Table(title="Images a second")
-    for header in ("", "scratchnet", "Keras", "ratio"):
-        table.add_column(header, justify="right" if header else "left")
-    figures = {}
-    for name, count, times in (
-        ("training", len(x_train), seconds),
-        ("inference", len(x_test), inference),
-    ):
-        for phase, chosen in (("first", slice(0, 1)), ("warm, median", slice(1, None))):
-            if all(len(t[chosen]) for t in times):
-                a, b = (count / float(np.median(t[chosen])) for t in times)
-                table.add_row(f"{name}, {phase}", f"{a:,.0f}", f"{b:,.0f}", f"{a / b:.2f}")
-                figures[f"{name} {phase} ratio"] = a / b
+    train: Samples,
+    epochs: int,
+    batch_size: int,
+) -> Losses:
+    """Train both on the same batches in the same order; the losses of every batch, for each."""
+    x, y = train
+    batches = -(-len(x) // batch_size)
+    losses: Losses = [[], []]
+    rng = np.random.default_rng(0)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    console.print()
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        tasks = [progress.add_task(f"{name:10}", total=epochs * batches) for name in LIBRARIES]
+        for _ in range(epochs):
+            order = rng.permutation(len(x))
+            for model, task, seen in zip((ours, theirs), tasks, losses, strict=True):
+                for first in range(0, len(x), batch_size):
+                    rows = order[first : first + batch_size]
+                    result = model.train_on_batch(x[rows], y[rows], return_dict=True)
+                    seen.append(float(result["loss"]))
+                    progress.advance(task)
+    return losses
+
+
+def _draw(
+    ours: sn.Sequential,
+    losses: Losses,
+    test: Samples,
+    class_names: Sequence[str],
+    folder: Path,
+) -> Iterable[Path]:
+    """Save the figures, one after the other, and say where."""
+    x, y = test
+    first = ours.layers[0]
+    figures = {
+        "loss.png": lambda: visualization.loss_curves(*losses),
+        "confusion.png": lambda: visualization.confusion_matrix(
+            y, ours.predict(x, verbose=0), class_names
+        ),
+        "filters.png": lambda: visualization.filters_and_feature_maps(
+            first.weights[0].value, x[0], first(x[:1])[0]
+        ),
+    }
+    for name, draw in figures.items():
+        draw().savefig(folder / name)
+        yield folder / name
+
+
+def _print_speed(
+    console: Console, warm: pd.DataFrame, cold: pd.DataFrame, batch_size: int, rounds: int
+) -> None:
+    table = Table(title=f"Speed at batch size {batch_size}; a ratio above 1 is scratchnet's favour")
+    table.add_column("")
+    for name in (*LIBRARIES, "ratio"):
+        table.add_column(name, justify="right")
+
+    def rows(frame: pd.DataFrame, name: str, label: str, form: Callable[[float], str]) -> None:
+        values = frame.loc[name]
+        table.add_row(label, *(form(values[column]) for column in LIBRARIES), _ratio(values))
+
+    for name in ("training", "inference"):
+        rows(warm, name, f"{name}, warm, images/s", "{:,.0f}".format)
+    table.add_section()
+    rows(cold, "import", "import", _time)
+    rows(cold, "first step cold", "first step, nothing compiled", _time)
+    rows(cold, "first step cached", "first step, kernels on disk", _time)
+    rows(cold, "warm step", "warm step", _time)
+    rows(cold, "peak memory", "peak memory, MiB", lambda value: f"{value / 2**20:,.0f}")
+    console.print()
     console.print(table)
-    return figures
+    console.print(
+        f"Images/s: medians of {rounds} rounds in which the two take turns in this process. The "
+        f"rest: fresh processes, one library each."
+    )
+    ratio = warm.loc["training", "ratio"]
+    console.print(
+        f"Warm training in scratchnet is {ratio:.2f} times as fast as in Keras here."
+        if ratio >= 1
+        else f"Warm training in scratchnet is SLOWER than in Keras here: {ratio:.2f} of its speed."
+    )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1e3:.1f} ms"
+
+
+def _ratio(values: pd.Series) -> str:
+    return f"{values['ratio']:.2f}"
+
+
+def _first(samples: Samples, count: int) -> Samples:
+    x, y = samples
+    return x[:count], y[:count]

@@ -79,7 +79,6 @@ def compare(arguments: argparse.Namespace) -> None:
             f"scratchnet compare needs Keras and what draws the figures ({error}). Install them "
             f'with: pip install "scratchnet[reference]"'
         ) from error
-    epochs = arguments.epochs or (1 if arguments.quick else 4)
     samples = 2000 if arguments.quick else None
     x_train, y_train, x_test, y_test = images(full=False)
     report(
@@ -87,9 +86,10 @@ def compare(arguments: argparse.Namespace) -> None:
         (x_train[:samples], y_train[:samples]),
         (x_test, y_test),
         fashion_mnist.CLASS_NAMES,
-        epochs=epochs,
+        epochs=arguments.epochs or (1 if arguments.quick else 4),
         batch_size=arguments.batch_size,
         steps=arguments.steps,
+        rounds=3 if arguments.quick else 7,
         folder=arguments.out,
     )
 

@@ -34,13 +34,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 @pytest.fixture
 def float64() -> Iterator[None]:
     """Both libraries compute in float64 during the test."""
-    import keras
+    from reference.device import precision
 
-    import scratchnet
-
-    before = scratchnet.config.floatx(), keras.config.floatx()
-    scratchnet.config.set_floatx("float64")
-    keras.config.set_floatx("float64")
-    yield
-    scratchnet.config.set_floatx(before[0])
-    keras.config.set_floatx(before[1])
+    with precision("float64"):
+        yield

@@ -11,7 +11,6 @@ from typing import Any
 
 import numba
 import numpy as np
-import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -19,7 +18,7 @@ from rich.table import Table
 import scratchnet as sn
 from reference.device import prepare
 from reference.proof import LAYER_BOUND, PRECISIONS, WEIGHT_BOUND, Proof, prove
-from reference.speed import LIBRARIES, cold_figures, warm_rates
+from reference.speed import LIBRARIES, Figures, cold_figures, warm_rates
 from reference.twin import twin
 from scratchnet import visualization
 
@@ -87,7 +86,7 @@ def report(
         {f"error {name}": float(proof.errors[name].max()) for name in PRECISIONS}
         | {f"weights {name}": error for name, error in proof.weights.items()}
         | {f"accuracy {name}": value for name, value in accuracy.items()}
-        | {f"{name} ratio": float(value) for name, value in warm["ratio"].items()}
+        | {f"{name} ratio": row["ratio"] for name, row in warm.items()}
     )
 
 
@@ -110,14 +109,12 @@ def _print_proof(console: Console, proof: Proof) -> None:
     table.add_column("quantity")
     for name in PRECISIONS:
         table.add_column(name, justify="right")
-    before = None
-    for row in proof.errors.itertuples():
-        if before not in (None, row.layer):
+    for row in proof.errors.to_dict("records"):
+        first = row["quantity"] in ("output", "loss")  # of a layer
+        if first:
             table.add_section()
-        first = row.quantity in ("output", "loss")
-        errors = (f"{getattr(row, name):.1e}" for name in PRECISIONS)
-        table.add_row(row.layer if first else "", row.quantity, *errors)
-        before = row.layer
+        errors = (f"{row[name]:.1e}" for name in PRECISIONS)
+        table.add_row(row["layer"] if first else "", row["quantity"], *errors)
     console.print()
     console.print(table)
     largest, weights = proof.errors["float64"].max(), proof.weights
@@ -176,7 +173,7 @@ def _draw(
     x, y = test
     first = ours.layers[0]
     figures = {
-        "loss.png": lambda: visualization.loss_curves(*losses),
+        "loss.png": lambda: visualization.loss_curves(losses[0], losses[1]),
         "confusion.png": lambda: visualization.confusion_matrix(
             y, ours.predict(x, verbose=0), class_names
         ),
@@ -190,32 +187,31 @@ def _draw(
 
 
 def _print_speed(
-    console: Console, warm: pd.DataFrame, cold: pd.DataFrame, batch_size: int, rounds: int
+    console: Console, warm: Figures, cold: Figures, batch_size: int, rounds: int
 ) -> None:
     table = Table(title=f"Speed at batch size {batch_size}; a ratio above 1 is scratchnet's favour")
     table.add_column("")
     for name in (*LIBRARIES, "ratio"):
         table.add_column(name, justify="right")
 
-    def rows(frame: pd.DataFrame, name: str, label: str, form: Callable[[float], str]) -> None:
-        values = frame.loc[name]
-        table.add_row(label, *(form(values[column]) for column in LIBRARIES), _ratio(values))
+    def add(label: str, row: dict[str, float], form: Callable[[float], str]) -> None:
+        table.add_row(label, *(form(row[name]) for name in LIBRARIES), f"{row['ratio']:.2f}")
 
-    for name in ("training", "inference"):
-        rows(warm, name, f"{name}, warm, images/s", "{:,.0f}".format)
+    for name, row in warm.items():
+        add(f"{name}, warm, images/s", row, "{:,.0f}".format)
     table.add_section()
-    rows(cold, "import", "import", _time)
-    rows(cold, "first step cold", "first step, nothing compiled", _time)
-    rows(cold, "first step cached", "first step, kernels on disk", _time)
-    rows(cold, "warm step", "warm step", _time)
-    rows(cold, "peak memory", "peak memory, MiB", lambda value: f"{value / 2**20:,.0f}")
+    add("import", cold["import"], _time)
+    add("first step, nothing compiled", cold["first step cold"], _time)
+    add("first step, kernels on disk", cold["first step cached"], _time)
+    add("warm step", cold["warm step"], _time)
+    add("peak memory, MiB", cold["peak memory"], lambda value: f"{value / 2**20:,.0f}")
     console.print()
     console.print(table)
     console.print(
         f"Images/s: medians of {rounds} rounds in which the two take turns in this process. The "
         f"rest: fresh processes, one library each."
     )
-    ratio = warm.loc["training", "ratio"]
+    ratio = warm["training"]["ratio"]
     console.print(
         f"Warm training in scratchnet is {ratio:.2f} times as fast as in Keras here."
         if ratio >= 1
@@ -225,10 +221,6 @@ def _print_speed(
 
 def _time(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1e3:.1f} ms"
-
-
-def _ratio(values: pd.Series) -> str:
-    return f"{values['ratio']:.2f}"
 
 
 def _first(samples: Samples, count: int) -> Samples:

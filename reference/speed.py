@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 import scratchnet as sn
 from reference import process_figures
 
-LIBRARIES = ["scratchnet", "Keras"]
+LIBRARIES = ("scratchnet", "Keras")
+Figures = dict[str, dict[str, float]]  # {what: {library: value, "ratio": …}}
 
 
 def warm_rates(
     ours: sn.Sequential, theirs: Any, x: np.ndarray, y: np.ndarray, batch_size: int, rounds: int
-) -> pd.DataFrame:
+) -> Figures:
     """Images a second of `fit` and `predict`: medians of rounds in which the two take turns.
 
     Both models go on training; one round before those that count warms up.
@@ -35,25 +35,23 @@ def warm_rates(
         rounds: how many count.
 
     Returns:
-        Rows "training" and "inference", columns scratchnet, Keras and ratio (above 1: scratchnet
-        is faster).
+        "training" and "inference"; a ratio above 1 means that scratchnet is faster.
     """
     actions: dict[str, Callable[[Any], Any]] = {
         "training": lambda model: model.fit(x, y, batch_size, verbose=0, shuffle=False),
         "inference": lambda model: model.predict(x, batch_size, verbose=0),
     }
-    rows = {}
+    figures = {}
     for name, action in actions.items():
         seconds = np.array(
             [[_seconds(action, model) for model in (ours, theirs)] for _ in range(1 + rounds)]
         )
-        rows[name] = len(x) / np.median(seconds[1:], axis=0)
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=LIBRARIES)
-    frame["ratio"] = frame["scratchnet"] / frame["Keras"]
-    return frame
+        our_rate, their_rate = (len(x) / np.median(seconds[1:], axis=0)).tolist()
+        figures[name] = _row(our_rate, their_rate, our_rate / their_rate)
+    return figures
 
 
-def cold_figures(model: sn.Sequential, x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
+def cold_figures(model: sn.Sequential, x: np.ndarray, y: np.ndarray) -> Figures:
     """What a fresh process takes for its import, its first step and the next ones, and in memory.
 
     Each library has two processes one after the other. Before scratchnet's first, no kernel is
@@ -65,8 +63,8 @@ def cold_figures(model: sn.Sequential, x: np.ndarray, y: np.ndarray) -> pd.DataF
         x, y: one batch.
 
     Returns:
-        Rows import, first step cold, first step cached, warm step (seconds) and peak memory
-        (bytes), columns scratchnet, Keras and ratio (above 1: scratchnet takes less).
+        "import", "first step cold", "first step cached", "warm step" (seconds) and "peak memory"
+        (bytes); a ratio above 1 means that scratchnet takes less.
     """
     runs = {}
     with tempfile.TemporaryDirectory(prefix="scratchnet-") as folder:
@@ -76,20 +74,21 @@ def cold_figures(model: sn.Sequential, x: np.ndarray, y: np.ndarray) -> pd.DataF
         for library in LIBRARIES:
             cache = Path(folder) / "cache"
             runs[library] = [_process(library, model_file, batch_file, cache) for _ in range(2)]
-    frame = pd.DataFrame(
-        {
-            library: {
-                "import": cached["import"],
-                "first step cold": cold["first step"],
-                "first step cached": cached["first step"],
-                "warm step": cached["warm step"],
-                "peak memory": cached["peak memory"],
-            }
-            for library, (cold, cached) in runs.items()
-        }
-    )
-    frame["ratio"] = frame["Keras"] / frame["scratchnet"]
-    return frame
+    figures = {}
+    for what, (process, name) in {
+        "import": (1, "import"),
+        "first step cold": (0, "first step"),
+        "first step cached": (1, "first step"),
+        "warm step": (1, "warm step"),
+        "peak memory": (1, "peak memory"),
+    }.items():
+        ours, theirs = (runs[library][process][name] for library in LIBRARIES)
+        figures[what] = _row(ours, theirs, theirs / ours)
+    return figures
+
+
+def _row(ours: float, theirs: float, ratio: float) -> dict[str, float]:
+    return dict(zip((*LIBRARIES, "ratio"), (ours, theirs, ratio), strict=True))
 
 
 def _seconds(action: Callable[[Any], Any], model: Any) -> float:

@@ -7,6 +7,7 @@ from numba import prange
 
 from scratchnet.ops import formulas
 from scratchnet.ops.kernels.jit import jit, ready, served
+from scratchnet.ops.kernels.memory import empty
 
 # NumPy's tanh uses vector instructions that Numba's does not: four times as fast on two cores.
 tanh = formulas.tanh
@@ -22,7 +23,7 @@ def relu(
     if negative_slope or max_value is not None or threshold or not served(x):
         return formulas.relu(x, negative_slope, max_value, threshold)
     flat = ready(x).reshape(-1)
-    y = np.empty_like(flat)
+    y = empty(flat.shape, flat.dtype)
     _relu(flat, y)
     return y.reshape(x.shape)
 
@@ -46,7 +47,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     if not served(x):
         return formulas.sigmoid(x)
     flat = ready(x).reshape(-1)
-    y = np.empty_like(flat)
+    y = empty(flat.shape, flat.dtype)
     _sigmoid(flat, y)
     return y.reshape(x.shape)
 
@@ -70,7 +71,7 @@ def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     if not served(x) or axis not in (-1, x.ndim - 1):
         return formulas.softmax(x, axis)
     rows = ready(x).reshape(-1, x.shape[-1])
-    y = np.empty_like(rows)
+    y = empty(rows.shape, rows.dtype)
     _softmax(rows, y)
     return y.reshape(x.shape)
 
@@ -80,7 +81,7 @@ def softmax_backward(dy: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarra
     if not (served(dy, y) and dy.shape == y.shape) or axis not in (-1, y.ndim - 1):
         return formulas.softmax_backward(dy, y, axis)
     rows, d_rows = (ready(array).reshape(-1, y.shape[-1]) for array in (y, dy))
-    dx = np.empty_like(rows)
+    dx = empty(rows.shape, rows.dtype)
     _softmax_gradient(d_rows, rows, dx)
     return dx.reshape(y.shape)
 

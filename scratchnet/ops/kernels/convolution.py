@@ -21,6 +21,7 @@ from numba import prange
 from scratchnet.ops import formulas
 from scratchnet.ops.geometry import Pair, Window, conv2d_window
 from scratchnet.ops.kernels.jit import CHUNKS, jit, one_blas_thread, ready, served
+from scratchnet.ops.kernels.memory import empty, zeros
 
 _SCRATCH = 2**18  # bytes of patches in a tile, so that they stay in a core's own cache
 _POSITIONS = 64  # positions in a tile that keep a matrix product efficient
@@ -42,7 +43,7 @@ def conv2d(
         return formulas.conv2d(x, kernel, strides, padding, dilation, groups)
 
     def part(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-        y = np.empty((len(x), *window.output, kernel.shape[-1]), x.dtype)
+        y = empty((len(x), *window.output, kernel.shape[-1]), x.dtype)
         tile, lines = tile_shape(kernel.shape, x.itemsize)
         parts = min(_PARTS, -(-y.size // (kernel.shape[-1] * tile)))
         with one_blas_thread():
@@ -77,7 +78,7 @@ def conv2d_input_gradient(
         )
 
     def part(dy: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-        dx = np.zeros((*input_shape[:3], kernel.shape[2]), dy.dtype)
+        dx = empty((*input_shape[:3], kernel.shape[2]), dy.dtype)
         tile, lines = tile_shape(kernel.shape, dy.itemsize)
         images = max(1, min(tile // (dy.shape[1] * dy.shape[2]), len(dy) // _PARTS))
         with one_blas_thread():
@@ -116,7 +117,7 @@ def conv2d_kernel_gradient(
         tile, lines = tile_shape(kernel, x.itemsize)
         size = int(np.prod(kernel))
         chunks = max(1, min(CHUNKS, _PARTIALS // (size * x.itemsize)))
-        partial = np.zeros((chunks, *kernel), x.dtype)
+        partial = zeros((chunks, *kernel), x.dtype)
         with one_blas_thread():
             _kernel_gradient(
                 dy.reshape(-1, dy.shape[-1]),
@@ -277,6 +278,7 @@ def _conv2d_input_gradient(  # type: ignore[no-untyped-def]
     # A part owns whole images, so that no two threads add to the same cell.
     for part in prange((len(dx) + group - 1) // group):
         scratch = np.empty(tile * lines * line, dy.dtype)
+        dx[part * group : (part + 1) * group] = 0
         end = min((part + 1) * group, len(dx)) * oh * ow
         for start in range(part * group * oh * ow, end, tile):
             count = min(tile, end - start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,20 +10,38 @@ from numba import prange
 
 from scratchnet.ops import formulas
 from scratchnet.ops.formulas.dropout import mix32
-from scratchnet.ops.kernels.jit import jit
+from scratchnet.ops.kernels.jit import jit, ready, served
+from scratchnet.ops.kernels.memory import empty
 
-# Selecting by a mask is one pass over memory in the formula already.
-dropout, dropout_backward = formulas.dropout, formulas.dropout_backward
+
+def dropout(x: np.ndarray, keep: np.ndarray, rate: float) -> np.ndarray:
+    """As `formulas.dropout`."""
+    if not (served(x) and keep.shape == x.shape and keep.dtype == bool and rate < 1):
+        return formulas.dropout(x, keep, rate)
+    x = ready(x)
+    y = empty(x.shape, x.dtype)
+    _drop(x.ravel(), ready(keep).ravel(), x.dtype.type(1 - rate), y.ravel())
+    return y
+
+
+def dropout_backward(dy: np.ndarray, keep: np.ndarray, rate: float) -> np.ndarray:
+    """As `formulas.dropout_backward`."""
+    return dropout(dy, keep, rate)
 
 
 def dropout_mask(shape: Sequence[int], rate: float, key: tuple[int, int]) -> np.ndarray:
     """As `formulas.dropout_mask`."""
     seed, call = (np.array([part], np.uint32) for part in key)
     stream = mix32(mix32(seed) ^ call)[0]
-    keep = np.empty(int(np.prod(shape, dtype=np.int64)), np.bool_)
+    keep = empty((math.prod(shape),), np.bool_)
     if keep.size:
         _mask(keep, np.uint64(stream), round(rate * 2**24))
     return keep.reshape(shape)
+
+
+def _drop_cells(x, keep, share, y):  # type: ignore[no-untyped-def]
+    for i in prange(x.size):
+        y[i] = x[i] / share if keep[i] else 0
 
 
 def _dropout_mask(keep, stream, threshold):  # type: ignore[no-untyped-def]
@@ -41,3 +60,4 @@ def _dropout_mask(keep, stream, threshold):  # type: ignore[no-untyped-def]
 
 
 _mask = jit(_dropout_mask)
+_drop = jit(_drop_cells)

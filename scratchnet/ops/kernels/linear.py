@@ -12,6 +12,7 @@ from numba import prange
 
 from scratchnet.ops import formulas
 from scratchnet.ops.kernels.jit import CHUNKS, jit, one_blas_thread, ready, served
+from scratchnet.ops.kernels.memory import empty
 
 _ROWS = 32  # of a part at least: fewer, and packing the other matrix costs more than the product
 
@@ -21,7 +22,7 @@ def dense(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     if not (served(x, kernel) and kernel.ndim == 2 and x.shape[-1:] == kernel.shape[:1]):
         return formulas.dense(x, kernel)
     rows = ready(x).reshape(-1, len(kernel))
-    y = np.empty((len(rows), kernel.shape[1]), rows.dtype)
+    y = empty((len(rows), kernel.shape[1]), rows.dtype)
     with one_blas_thread():
         _product(rows, ready(kernel), y, _parts(len(rows)))
     return y.reshape(*x.shape[:-1], kernel.shape[1])
@@ -34,7 +35,7 @@ def dense_backward(
     if not (served(dy, x, kernel) and dy.shape == (*x.shape[:-1], kernel.shape[1])):
         return formulas.dense_backward(dy, x, kernel)
     rows, d_rows = ready(x).reshape(-1, len(kernel)), ready(dy).reshape(-1, kernel.shape[1])
-    dx, dkernel = np.empty_like(rows), np.empty(kernel.shape, rows.dtype)
+    dx, dkernel = empty(rows.shape, rows.dtype), empty(kernel.shape, rows.dtype)
     with one_blas_thread():
         _product(d_rows, ready(kernel.T), dx, _parts(len(rows)))
         _kernel_product(rows, d_rows, dkernel, _parts(len(kernel)))
@@ -50,7 +51,7 @@ def bias_add(x: np.ndarray, bias: np.ndarray) -> np.ndarray:
     if not (served(x, bias) and x.ndim and bias.shape == x.shape[-1:]):
         return formulas.bias_add(x, bias)
     rows = ready(x).reshape(-1, x.shape[-1])
-    y = np.empty_like(rows)
+    y = empty(rows.shape, rows.dtype)
     _add(rows, ready(bias), y)
     return y.reshape(x.shape)
 

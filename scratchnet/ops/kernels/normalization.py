@@ -11,6 +11,7 @@ from numba import prange
 from scratchnet.ops import formulas
 from scratchnet.ops.kernels.jit import CHUNKS, jit, ready, served
 from scratchnet.ops.kernels.linear import sum_of_rows
+from scratchnet.ops.kernels.memory import empty
 
 
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +38,7 @@ def batch_normalization(
     if not _served(x, None, mean, variance, gamma, beta):
         return formulas.batch_normalization(x, mean, variance, gamma, beta, epsilon)
     cells = ready(x).reshape(-1, x.shape[-1])
-    y = np.empty_like(cells)
+    y = empty(cells.shape, cells.dtype)
     shift = np.zeros_like(mean) if beta is None else beta
     _affine(cells, ready(mean), ready(_scale(variance, gamma, epsilon)), ready(shift), y)
     return y.reshape(x.shape)
@@ -92,7 +93,7 @@ def _backward(
     m = len(cells) if through_statistics else np.inf
     slope = (scale * dgamma / root / m).astype(cells.dtype)
     constant = (scale * dbeta / m).astype(cells.dtype)
-    dx = np.empty_like(d_cells)
+    dx = empty(d_cells.shape, d_cells.dtype)
     _input_gradient(d_cells, cells, ready(mean), ready(scale), slope, constant, dx)
     return dx.reshape(x.shape), dgamma.astype(cells.dtype), dbeta.astype(cells.dtype)
 

@@ -8,6 +8,7 @@ from numba import prange
 from scratchnet.ops import formulas
 from scratchnet.ops.geometry import Pair, window2d
 from scratchnet.ops.kernels.jit import jit, ready, served
+from scratchnet.ops.kernels.memory import empty
 
 
 def max_pool2d(
@@ -17,7 +18,7 @@ def max_pool2d(
     output, numbers = _geometry(x.shape, pool_size, strides, padding)
     if not (served(x) and x.ndim == 4):
         return formulas.max_pool2d(x, pool_size, strides, padding)
-    y = np.empty((len(x), *output, x.shape[-1]), x.dtype.newbyteorder("="))
+    y = empty((len(x), *output, x.shape[-1]), x.dtype.newbyteorder("="))
     _max_forward(ready(x), y, *numbers)
     return y
 
@@ -33,7 +34,7 @@ def max_pool2d_backward(
     output, numbers = _geometry(x.shape, pool_size, strides, padding)
     if not (served(dy, x) and dy.shape == (len(x), *output, x.shape[-1])):
         return formulas.max_pool2d_backward(dy, x, pool_size, strides, padding)
-    dx = np.zeros(x.shape, dy.dtype.newbyteorder("="))
+    dx = empty(x.shape, dy.dtype.newbyteorder("="))
     _max_backward(ready(dy), ready(x), dx, *numbers)
     return dx
 
@@ -45,7 +46,7 @@ def average_pool2d(
     output, numbers = _geometry(x.shape, pool_size, strides, padding)
     if not (served(x) and x.ndim == 4):
         return formulas.average_pool2d(x, pool_size, strides, padding)
-    y = np.zeros((len(x), *output, x.shape[-1]), x.dtype.newbyteorder("="))
+    y = empty((len(x), *output, x.shape[-1]), x.dtype.newbyteorder("="))
     _average_forward(ready(x), y, *numbers)
     return y
 
@@ -61,7 +62,7 @@ def average_pool2d_backward(
     output, numbers = _geometry(input_shape, pool_size, strides, padding)
     if not (served(dy) and dy.shape == (input_shape[0], *output, input_shape[-1])):
         return formulas.average_pool2d_backward(dy, input_shape, pool_size, strides, padding)
-    dx = np.zeros(input_shape, dy.dtype.newbyteorder("="))
+    dx = empty(input_shape, dy.dtype.newbyteorder("="))
     _average_backward(ready(dy), dx, *numbers)
     return dx
 
@@ -106,6 +107,7 @@ def _max_pool2d_backward(dy, x, dx, kh, kw, sh, sw, top, left):  # type: ignore[
     for n in prange(images):
         # All channels of a window at a time, without branches: vector instructions then do it.
         best, winner = np.empty(channels, x.dtype), np.empty(channels, np.int32)
+        dx[n] = 0
         for p in range(oh):
             i0, i1 = max(p * sh - top, 0), min(p * sh - top + kh, height)
             for q in range(ow):
@@ -133,6 +135,7 @@ def _average_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped
     images, height, width, channels = x.shape
     _, oh, ow, _ = y.shape
     for n in prange(images):
+        y[n] = 0
         for p in range(oh):
             for q in range(ow):
                 i0, i1 = max(p * sh - top, 0), min(p * sh - top + kh, height)
@@ -149,6 +152,7 @@ def _average_pool2d_backward(dy, dx, kh, kw, sh, sw, top, left):  # type: ignore
     images, height, width, channels = dx.shape
     _, oh, ow, _ = dy.shape
     for n in prange(images):
+        dx[n] = 0
         for p in range(oh):
             for q in range(ow):
                 i0, i1 = max(p * sh - top, 0), min(p * sh - top + kh, height)

@@ -18,7 +18,7 @@ from rich.table import Table
 import scratchnet as sn
 from reference.device import prepare
 from reference.proof import LAYER_BOUND, PRECISIONS, WEIGHT_BOUND, Proof, prove
-from reference.speed import LIBRARIES, Figures, cold_figures, warm_rates
+from reference.speed import LIBRARIES, Figures, process_rows, warm_rates
 from reference.twin import twin
 from scratchnet import visualization
 
@@ -35,6 +35,7 @@ def report(
     batch_size: int,
     steps: int,
     rounds: int,
+    cold: bool,
     folder: Path,
     console: Console | None = None,
 ) -> dict[str, float]:
@@ -49,6 +50,7 @@ def report(
         batch_size: samples a step.
         steps: of the proof.
         rounds: of the speed measurement.
+        cold: whether to measure a process in which no kernel is compiled yet.
         folder: where the figures go.
         console: where the text goes; None means the standard output.
 
@@ -80,8 +82,8 @@ def report(
 
     with _activity(console, "Measuring speed"):
         warm = warm_rates(ours, theirs, *_first(train, 4096), batch_size, rounds)
-        cold = cold_figures(make_model(), *_first(train, batch_size))
-    _print_speed(console, warm, cold, batch_size, rounds)
+        processes = process_rows(make_model(), *_first(train, batch_size), cold)
+    _print_speed(console, warm, processes, batch_size, rounds)
     return (
         {f"error {name}": float(proof.errors[name].max()) for name in PRECISIONS}
         | {f"weights {name}": error for name, error in proof.weights.items()}
@@ -131,7 +133,7 @@ def _print_proof(console: Console, proof: Proof) -> None:
 
 
 def _within(error: float, bound: float) -> str:
-    return f"within the {bound:g} that is asked for" if error <= bound else f"MORE THAN {bound:g}"
+    return f"within {bound:g}" if error <= bound else f"MORE THAN {bound:g}"
 
 
 def _train_both(
@@ -187,7 +189,7 @@ def _draw(
 
 
 def _print_speed(
-    console: Console, warm: Figures, cold: Figures, batch_size: int, rounds: int
+    console: Console, warm: Figures, processes: Figures, batch_size: int, rounds: int
 ) -> None:
     table = Table(title=f"Speed at batch size {batch_size}; a ratio above 1 is scratchnet's favour")
     table.add_column("")
@@ -200,11 +202,12 @@ def _print_speed(
     for name, row in warm.items():
         add(f"{name}, warm, images/s", row, "{:,.0f}".format)
     table.add_section()
-    add("import", cold["import"], _time)
-    add("first step, nothing compiled", cold["first step cold"], _time)
-    add("first step, kernels on disk", cold["first step cached"], _time)
-    add("warm step", cold["warm step"], _time)
-    add("peak memory, MiB", cold["peak memory"], lambda value: f"{value / 2**20:,.0f}")
+    add("import", processes["import"], _time)
+    if "first step cold" in processes:
+        add("first step, nothing compiled", processes["first step cold"], _time)
+    add("first step, kernels on disk", processes["first step"], _time)
+    add("warm step", processes["warm step"], _time)
+    add("peak memory, MiB", processes["peak memory"], lambda value: f"{value / 2**20:,.0f}")
     console.print()
     console.print(table)
     console.print(

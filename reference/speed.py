@@ -51,40 +51,36 @@ def warm_rates(
     return figures
 
 
-def cold_figures(model: sn.Sequential, x: np.ndarray, y: np.ndarray) -> Figures:
+def process_rows(model: sn.Sequential, x: np.ndarray, y: np.ndarray, cold: bool) -> Figures:
     """What a fresh process takes for its import, its first step and the next ones, and in memory.
-
-    Each library has two processes one after the other. Before scratchnet's first, no kernel is
-    compiled; its second finds the machine code on disk. Keras keeps no such thing, but its files
-    too are in the system's memory the second time.
 
     Args:
         model: built and compiled.
         x, y: one batch.
+        cold: whether to measure each library's first process of all too. Before scratchnet's, no
+            kernel is compiled; Keras keeps no machine code, but for it too the system reads files
+            for the first time.
 
     Returns:
-        "import", "first step cold", "first step cached", "warm step" (seconds) and "peak memory"
-        (bytes); a ratio above 1 means that scratchnet takes less.
+        "import", "first step", "warm step" (seconds) and "peak memory" (bytes) of a process that
+        finds compiled kernels on disk; with `cold` also "first step cold". A ratio above 1 means
+        that scratchnet takes less.
     """
-    runs = {}
+    runs: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="scratchnet-") as folder:
-        model_file, batch_file = Path(folder) / "model.keras", Path(folder) / "batch.npz"
-        model.save(model_file)
-        np.savez(batch_file, x=x, y=y)
+        files = str(Path(folder) / "model.keras"), str(Path(folder) / "batch.npz")
+        model.save(files[0])
+        np.savez(files[1], x=x, y=y)
+        environment = dict(os.environ)
+        if cold:
+            environment["NUMBA_CACHE_DIR"] = folder
         for library in LIBRARIES:
-            cache = Path(folder) / "cache"
-            runs[library] = [_process(library, model_file, batch_file, cache) for _ in range(2)]
-    figures = {}
-    for what, (process, name) in {
-        "import": (1, "import"),
-        "first step cold": (0, "first step"),
-        "first step cached": (1, "first step"),
-        "warm step": (1, "warm step"),
-        "peak memory": (1, "peak memory"),
-    }.items():
-        ours, theirs = (runs[library][process][name] for library in LIBRARIES)
-        figures[what] = _row(ours, theirs, theirs / ours)
-    return figures
+            first = _process([library.lower(), *files], environment) if cold else {}
+            runs[library] = _process([library.lower(), *files], environment)
+            if cold:
+                runs[library]["first step cold"] = first["first step"]
+    ours, theirs = (runs[library] for library in LIBRARIES)
+    return {what: _row(ours[what], theirs[what], theirs[what] / ours[what]) for what in ours}
 
 
 def _row(ours: float, theirs: float, ratio: float) -> dict[str, float]:
@@ -97,22 +93,21 @@ def _seconds(action: Callable[[Any], Any], model: Any) -> float:
     return time.perf_counter() - began
 
 
-def _process(library: str, model_file: Path, batch_file: Path, cache: Path) -> dict[str, float]:
-    """The figures of `process_figures` in a process whose kernels are kept in `cache`.
+def _process(arguments: list[str], environment: dict[str, str]) -> dict[str, float]:
+    """The figures that a process of `process_figures` prints.
 
     Raises RuntimeError with what the process wrote where it failed.
     """
-    script = [process_figures.__file__, library.lower(), str(model_file), str(batch_file)]
     process = subprocess.run(
         # -P: the script's folder is not searched for modules
-        [sys.executable, "-P", *script],
-        env=os.environ | {"NUMBA_CACHE_DIR": str(cache)},
+        [sys.executable, "-P", process_figures.__file__, *arguments],
+        env=environment,
         capture_output=True,
         text=True,
     )
     if process.returncode:
         raise RuntimeError(
-            f"The process that measures {library} ended with status {process.returncode}:\n"
+            f"The process that measures {arguments[0]} ended with status {process.returncode}:\n"
             f"{process.stderr.strip()}"
         )
     return json.loads(process.stdout.splitlines()[-1])

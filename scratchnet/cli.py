@@ -90,6 +90,7 @@ def compare(arguments: argparse.Namespace) -> None:
         batch_size=arguments.batch_size,
         steps=arguments.steps,
         rounds=3 if arguments.quick else 7,
+        cold=not arguments.quick,
         folder=arguments.out,
     )
 
@@ -111,7 +112,9 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run=train)
 
     command = commands.add_parser("compare", help="train beside Keras and prove both the same")
-    command.add_argument("--quick", action="store_true", help="2,000 images, one epoch")
+    command.add_argument(
+        "--quick", action="store_true", help="2,000 images, one epoch, no cold start"
+    )
     command.add_argument("--epochs", type=int, help="passes over the images (4)")
     command.add_argument("--batch-size", type=int, default=64, help="images a step (64)")
     command.add_argument("--steps", type=int, default=20, help="float64 steps of the proof (20)")

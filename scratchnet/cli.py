@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,6 +64,10 @@ def predict(arguments: argparse.Namespace) -> None:
     """Classify test images with a saved model."""
     model = sn.saving.load_model(arguments.model)
     *_, x_test, y_test = images(full=False)
+    if not 0 <= arguments.first < len(x_test):
+        raise ValueError(
+            f"--first is {arguments.first}. Expected 0 to {len(x_test) - 1}, the number of an image."
+        )
     chosen = slice(arguments.first, arguments.first + arguments.count)
     for i, row in enumerate(model.predict(x_test[chosen], verbose=0), start=arguments.first):
         best = int(row.argmax())
@@ -86,7 +91,7 @@ def compare(arguments: argparse.Namespace) -> None:
         (x_train[:samples], y_train[:samples]),
         (x_test, y_test),
         fashion_mnist.CLASS_NAMES,
-        epochs=arguments.epochs or (1 if arguments.quick else 4),
+        epochs=arguments.epochs or (1 if arguments.quick else 8),
         batch_size=arguments.batch_size,
         steps=arguments.steps,
         rounds=3 if arguments.quick else 7,
@@ -95,39 +100,64 @@ def compare(arguments: argparse.Namespace) -> None:
     )
 
 
+def positive(text: str) -> int:
+    """An argument that counts something, at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, received {text!r}")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line and its help."""
     top = argparse.ArgumentParser(
-        prog="scratchnet", description="Convolutional networks from scratch, beside Keras."
+        prog="scratchnet",
+        description="Convolutional networks from scratch, beside Keras.",
+        epilog="`scratchnet COMMAND --help` says more about each command.",
     )
     top.add_argument("--version", action="version", version=f"scratchnet {sn.__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("train", help="train the README's network on Fashion-MNIST")
-    command.add_argument("--epochs", type=int, default=5, help="passes over the images (5)")
-    command.add_argument("--batch-size", type=int, default=64, help="images a step (64)")
-    command.add_argument("--seed", type=int, default=0, help="of weights and shuffling (0)")
+    def add(name: str, run: Callable[[argparse.Namespace], None], text: str) -> Any:
+        description = f"{text[0].upper()}{text[1:]}."
+        command = commands.add_parser(name, help=text, description=description)
+        command.set_defaults(run=run)
+        return command
+
+    def count(command: Any, option: str, text: str, default: int | None = None) -> None:
+        command.add_argument(option, type=positive, default=default, metavar="N", help=text)
+
+    command = add("train", train, "train the README's network on Fashion-MNIST")
+    count(command, "--epochs", "passes over the images (5)", 5)
+    count(command, "--batch-size", "images a step (64)", 64)
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of weights, shuffling and dropout (0)"
+    )
     command.add_argument("--full", action="store_true", help="all 60,000 images, not 12,000")
     command.add_argument("--save", metavar="FILE.keras", help="write the trained model here")
-    command.set_defaults(run=train)
 
-    command = commands.add_parser("compare", help="train beside Keras and prove both the same")
+    command = add("compare", compare, "train beside Keras; prove both the same, and time them")
     command.add_argument(
-        "--quick", action="store_true", help="2,000 images, one epoch, no cold start"
+        "--quick",
+        action="store_true",
+        help="under a minute: 2,000 images, one epoch, and no process measured before compilation",
     )
-    command.add_argument("--epochs", type=int, help="passes over the images (4)")
-    command.add_argument("--batch-size", type=int, default=64, help="images a step (64)")
-    command.add_argument("--steps", type=int, default=20, help="float64 steps of the proof (20)")
+    count(command, "--epochs", "passes over the images (8; with --quick 1)")
+    count(command, "--batch-size", "images a step (64)", 64)
+    count(command, "--steps", "steps of training after which all weights are compared (20)", 20)
     command.add_argument(
-        "--out", type=Path, default=Path("runs/compare"), help="folder of the figures"
+        "--out",
+        type=Path,
+        default=Path("runs/compare"),
+        metavar="FOLDER",
+        help="where the figures go (runs/compare)",
     )
-    command.set_defaults(run=compare)
 
-    command = commands.add_parser("predict", help="classify test images with a saved model")
+    command = add("predict", predict, "classify test images with a saved model")
     command.add_argument("model", metavar="FILE.keras", help="written by `scratchnet train --save`")
-    command.add_argument("--first", type=int, default=0, help="number of the first image (0)")
-    command.add_argument("--count", type=int, default=10, help="how many images (10)")
-    command.set_defaults(run=predict)
+    command.add_argument(
+        "--first", type=int, default=0, metavar="I", help="number of the first image, from 0 (0)"
+    )
+    count(command, "--count", "how many images (10)", 10)
     return top
 
 
@@ -139,4 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, ImportError, OSError) as error:
         print(f"scratchnet {arguments.command}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"scratchnet {arguments.command}: interrupted", file=sys.stderr)
+        return 130
     return 0

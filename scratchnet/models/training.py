@@ -157,31 +157,32 @@ class Trainer(Layer):
                 model=self,
             )
         self.stop_training = False
-        callbacks.on_train_begin()
-        logs: Logs = {}
-        for epoch in range(initial_epoch, epochs):
-            self.reset_metrics()
-            callbacks.on_epoch_begin(epoch)
-            order = generator().permutation(len(data)) if shuffle else None
-            for step, batch in enumerate(data.batches(batch_size, order)):
-                callbacks.on_train_batch_begin(step)
-                logs = self._train_step(batch)
-                callbacks.on_train_batch_end(step, logs)
+        with callbacks:
+            callbacks.on_train_begin()
+            logs: Logs = {}
+            for epoch in range(initial_epoch, epochs):
+                self.reset_metrics()
+                callbacks.on_epoch_begin(epoch)
+                order = generator().permutation(len(data)) if shuffle else None
+                for step, batch in enumerate(data.batches(batch_size, order)):
+                    callbacks.on_train_batch_begin(step)
+                    logs = self._train_step(batch)
+                    callbacks.on_train_batch_end(step, logs)
+                    if self.stop_training:
+                        break
+                epoch_logs = dict(logs)
+                if validation is not None and _is_due(epoch, validation_freq):
+                    val_logs = self._evaluate(
+                        validation, _batch_size(validation_batch_size or batch_size), callbacks
+                    )
+                    epoch_logs |= {f"val_{name}": value for name, value in val_logs.items()}
+                callbacks.on_epoch_end(epoch, epoch_logs)
+                logs = epoch_logs
                 if self.stop_training:
                     break
-            epoch_logs = dict(logs)
-            if validation is not None and _is_due(epoch, validation_freq):
-                val_logs = self._evaluate(
-                    validation, _batch_size(validation_batch_size or batch_size), callbacks
-                )
-                epoch_logs |= {f"val_{name}": value for name, value in val_logs.items()}
-            callbacks.on_epoch_end(epoch, epoch_logs)
-            logs = epoch_logs
-            if self.stop_training:
-                break
-        if epochs > 0:
-            self._optimizer().finalize_variable_values(self.trainable_weights)
-        callbacks.on_train_end(logs)
+            if epochs > 0:
+                self._optimizer().finalize_variable_values(self.trainable_weights)
+            callbacks.on_train_end(logs)
         return self.history
 
     def evaluate(
@@ -202,7 +203,8 @@ class Trainer(Layer):
         data, batch_size = samples(x, y, sample_weight), _batch_size(batch_size)
         self._prepare(data, "evaluate")
         hooks = self._hooks(callbacks, verbose, math.ceil(len(data) / batch_size))
-        return self._results(self._evaluate(data, batch_size, hooks), return_dict)
+        with hooks:
+            return self._results(self._evaluate(data, batch_size, hooks), return_dict)
 
     def predict(
         self,
@@ -220,13 +222,14 @@ class Trainer(Layer):
         if len(data) == 0:
             return np.zeros((0, *self(np.zeros((1, *data.x.shape[1:]))).shape[1:]), self.dtype)
         hooks = self._hooks(callbacks, verbose, math.ceil(len(data) / batch_size))
-        hooks.on_predict_begin()
-        outputs = []
-        for step, batch in enumerate(data.batches(batch_size)):
-            hooks.on_predict_batch_begin(step)
-            outputs.append(self(batch.x))
-            hooks.on_predict_batch_end(step, {"outputs": outputs[-1]})
-        hooks.on_predict_end()
+        with hooks:
+            hooks.on_predict_begin()
+            outputs = []
+            for step, batch in enumerate(data.batches(batch_size)):
+                hooks.on_predict_batch_begin(step)
+                outputs.append(self(batch.x))
+                hooks.on_predict_batch_end(step, {"outputs": outputs[-1]})
+            hooks.on_predict_end()
         return np.concatenate(outputs)
 
     def train_on_batch(

@@ -66,7 +66,7 @@ def predict(arguments: argparse.Namespace) -> None:
     *_, x_test, y_test = images(full=False)
     if not 0 <= arguments.first < len(x_test):
         raise ValueError(
-            f"--first is {arguments.first}. Expected 0 to {len(x_test) - 1}, the number of an image."
+            f"--first is {arguments.first}. Expected an image's number, 0 to {len(x_test) - 1}."
         )
     chosen = slice(arguments.first, arguments.first + arguments.count)
     for i, row in enumerate(model.predict(x_test[chosen], verbose=0), start=arguments.first):

@@ -1,0 +1,65 @@
+"""Memory that is used again is never used twice at a time."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+
+import numpy as np
+import pytest
+
+from scratchnet.ops.kernels.memory import empty, zeros
+
+LARGE = (300, 401)
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (2, 3), LARGE])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.bool_])
+def test_an_array_is_what_numpy_would_give(shape, dtype):
+    array = zeros(shape, dtype)
+    assert np.array_equal(array, np.zeros(shape, dtype))
+    assert array.dtype == dtype
+    assert array.flags.carray
+    assert empty(shape, dtype).shape == shape
+
+
+def test_memory_comes_back_when_the_array_is_gone():
+    first = empty(LARGE, np.float32)
+    address = first.ctypes.data
+    assert address % 64 == 0
+    del first
+    gc.collect()
+    assert empty(LARGE, np.float32).ctypes.data == address
+
+
+def test_a_view_keeps_its_memory_from_others():
+    array = zeros(LARGE, np.float32)
+    view = array.reshape(-1)[7:9].reshape(2, 1).T
+    del array
+    gc.collect()
+    others = [empty(LARGE, np.float32) for _ in range(5)]
+    for other in others:
+        other.fill(1)
+    assert not any(np.shares_memory(view, other) for other in others)
+    assert (view == 0).all()
+
+
+def test_zeros_are_zero_in_used_memory():
+    array = empty(LARGE, np.float32)
+    array.fill(np.nan)
+    del array
+    assert not zeros(LARGE, np.float32).any()
+
+
+def test_an_array_can_be_pickled_and_copied():
+    array = zeros(LARGE, np.float32) + 1
+    assert np.array_equal(pickle.loads(pickle.dumps(array)), array)
+
+
+def test_what_is_kept_is_bounded():
+    from scratchnet.ops.kernels import memory
+
+    blocks = memory._Blocks()
+    for _ in range(5):
+        blocks.give_back(np.empty(memory._KEPT // 2, np.uint8))
+    assert sum(block.size for block in blocks._free) <= memory._KEPT

@@ -138,6 +138,7 @@ class VarianceScaling(_Random):
         mode: "fan_in", "fan_out" or "fan_avg".
         distribution: "uniform", "truncated_normal" or "untruncated_normal".
         seed: None draws one.
+        input_axes, output_axes: must stay None.
     """
 
     def __init__(
@@ -146,7 +147,15 @@ class VarianceScaling(_Random):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: None = None,
+        output_axes: None = None,
     ) -> None:
+        if input_axes is not None or output_axes is not None:
+            raise ValueError(
+                f"{type(self).__name__} received input_axes={input_axes!r}, "
+                f"output_axes={output_axes!r}. Expected None: the last two axes of a kernel are "
+                f"its inputs and its outputs."
+            )
         if not scale > 0:
             raise ValueError(f"{type(self).__name__} received scale={scale!r}. Expected above 0.")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
@@ -195,13 +204,7 @@ class _Scaled(VarianceScaling):
     def __init__(
         self, seed: int | None = None, input_axes: None = None, output_axes: None = None
     ) -> None:
-        if input_axes is not None or output_axes is not None:
-            raise ValueError(
-                f"{type(self).__name__} received input_axes={input_axes!r}, "
-                f"output_axes={output_axes!r}. Expected None: the last two axes of a kernel are "
-                f"its inputs and its outputs."
-            )
-        super().__init__(*self._choice, seed)
+        super().__init__(*self._choice, seed, input_axes, output_axes)
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}
@@ -275,6 +278,7 @@ _KNOWN: dict[str, type[Initializer]] = {
         Ones,
     )
 }
+_KNOWN |= {"normal": RandomNormal, "uniform": RandomUniform, "one": Ones, "zero": Zeros}
 
 
 def get(identifier: Any) -> Initializer:

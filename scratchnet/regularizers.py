@@ -87,7 +87,7 @@ class L2(L1L2):
         return {"l2": self.l2}
 
 
-_KNOWN: dict[str, type[Regularizer]] = {"L1": L1, "L2": L2, "L1L2": L1L2, "l1_l2": L1L2}
+_KNOWN: dict[str, type[Regularizer]] = {"L1": L1, "L2": L2, "L1L2": L1L2}
 
 
 def get(identifier: Any) -> Regularizer | None:

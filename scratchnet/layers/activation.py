@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -163,7 +164,8 @@ class Softmax(Layer):
         """The axes of the softmax at the end and as one."""
         axes = self._axes()
         moved = np.moveaxis(x, axes, range(-len(axes), 0))
-        return moved.reshape(*moved.shape[: x.ndim - len(axes)], -1)
+        kept, folded = moved.shape[: -len(axes)], moved.shape[-len(axes) :]
+        return moved.reshape(*kept, math.prod(folded))
 
 
 def _unfold(y: np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...]) -> np.ndarray:

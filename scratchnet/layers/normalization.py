@@ -107,7 +107,7 @@ class BatchNormalization(Layer):
 
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
         x = np.moveaxis(x, self.axis, -1)
-        use_batch = training and self.trainable
+        use_batch = training and self.trainable and x.size > 0  # no samples have no mean
         if use_batch:
             mean, variance = ops.moments(x)
             for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):

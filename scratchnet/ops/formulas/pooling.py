@@ -59,8 +59,9 @@ def max_pool2d_backward(
     n, c = np.ogrid[: len(x), : x.shape[-1]]
     for p, q, rows, columns in _windows(x.shape, pool_size, strides, padding):
         cells = x[:, rows, columns]
-        winner = cells.reshape(len(x), -1, x.shape[-1]).argmax(axis=1)  # (N, C)
-        i, j = np.divmod(winner, cells.shape[2])
+        height, width = cells.shape[1:3]
+        winner = cells.reshape(len(x), height * width, x.shape[-1]).argmax(axis=1)  # (N, C)
+        i, j = np.divmod(winner, width)
         dx[n, rows.start + i, columns.start + j, c] += dy[:, p, q]
     return dx
 

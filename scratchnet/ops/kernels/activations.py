@@ -89,7 +89,7 @@ def softmax_backward(dy: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarra
 def _of_two(kernel, dy: np.ndarray, other: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
     """The kernel of each pair of cells."""
     flat = ready(other).reshape(-1)
-    dx = np.empty_like(flat)
+    dx = empty(flat.shape, flat.dtype)
     kernel(ready(dy).reshape(-1), flat, dx)
     return dx.reshape(other.shape)
 

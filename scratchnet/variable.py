@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
+    from scratchnet.constraints import Constraint
     from scratchnet.regularizers import Regularizer
 
 
@@ -19,6 +20,7 @@ class Variable:
         name: "kernel", "gamma", …
         trainable: whether an optimizer may change it, now.
         regularizer: adds `regularizer(value)` to the loss of the model.
+        constraint: an optimizer replaces the value by `constraint(value)` after each step.
         path: "conv2d/kernel"; `name` where nothing owns the variable.
     """
 
@@ -29,6 +31,7 @@ class Variable:
         trainable: bool = True,
         regularizer: Regularizer | None = None,
         path: str | None = None,
+        constraint: Constraint | None = None,
     ) -> None:
         self.value = np.array(value, order="C")
         self.name = name
@@ -36,6 +39,7 @@ class Variable:
         self.trainable = trainable
         self.can_train = trainable  # stays False for statistics when a frozen layer thaws
         self.regularizer = regularizer
+        self.constraint = constraint
 
     @property
     def shape(self) -> tuple[int, ...]:

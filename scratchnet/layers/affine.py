@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet import activations, initializers, ops, regularizers
+from scratchnet import activations, constraints, initializers, ops, regularizers
 from scratchnet.activations import ActivationFunction
+from scratchnet.constraints import Constraint
 from scratchnet.initializers import Initializer
-from scratchnet.layers.layer import Gradients, Layer, Saved, Shape, refuse_constraint
+from scratchnet.layers.layer import Gradients, Layer, Saved, Shape
 from scratchnet.regularizers import Regularizer
 from scratchnet.variable import Variable
 
@@ -31,12 +32,11 @@ class AffineLayer(Layer):
         bias_initializer: str | dict | Initializer = "zeros",
         kernel_regularizer: str | dict | Regularizer | None = None,
         bias_regularizer: str | dict | Regularizer | None = None,
-        kernel_constraint: None = None,
-        bias_constraint: None = None,
+        kernel_constraint: str | dict | Constraint | None = None,
+        bias_constraint: str | dict | Constraint | None = None,
         **layer_arguments: Any,
     ) -> None:
         super().__init__(**layer_arguments)
-        refuse_constraint(kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
         self.outputs = units
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -44,6 +44,8 @@ class AffineLayer(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel: Variable
         self.bias: Variable | None = None
 
@@ -61,11 +63,19 @@ class AffineLayer(Layer):
     def build(self, input_shape: Shape) -> None:
         shape = self.kernel_shape(input_shape)
         self.kernel = self.add_weight(
-            shape, self.kernel_initializer, "kernel", regularizer=self.kernel_regularizer
+            shape,
+            self.kernel_initializer,
+            "kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
         )
         if self.use_bias:
             self.bias = self.add_weight(
-                (self.outputs,), self.bias_initializer, "bias", regularizer=self.bias_regularizer
+                (self.outputs,),
+                self.bias_initializer,
+                "bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
             )
 
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
@@ -103,6 +113,6 @@ class AffineLayer(Layer):
             "bias_initializer": initializers.serialize(self.bias_initializer),
             "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
             "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": None,
-            "bias_constraint": None,
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
         }

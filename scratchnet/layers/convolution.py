@@ -31,6 +31,7 @@ class Conv2D(AffineLayer):
         use_bias: whether there is a b.
         kernel_initializer, bias_initializer: first values of w and b.
         kernel_regularizer, bias_regularizer: penalties on w and b in the loss.
+        kernel_constraint, bias_constraint: bounds that w and b are put back into after a step.
         activity_regularizer: penalty on y, divided by the batch size.
         trainable, dtype, name: as every layer.
 

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scratchnet import initializers, regularizers
+from scratchnet import constraints, initializers, regularizers
 from scratchnet.config import standardize_dtype
+from scratchnet.constraints import Constraint
 from scratchnet.initializers import Initializer
 from scratchnet.regularizers import Regularizer
 from scratchnet.serialization import snake_case
@@ -193,11 +194,17 @@ class Layer:
         name: str,
         trainable: bool = True,
         regularizer: Regularizer | None = None,
+        constraint: Constraint | str | None = None,
     ) -> Variable:
         """Create a weight of the layer's dtype. Create the trainable ones first, as Keras does."""
         value = initializers.get(initializer)(tuple(shape), dtype=self.dtype)
         variable = Variable(
-            value, name, trainable and self.trainable, regularizer, f"{self.name}/{name}"
+            value,
+            name,
+            trainable and self.trainable,
+            regularizer,
+            f"{self.name}/{name}",
+            constraints.get(constraint),
         )
         variable.can_train = trainable
         self._weights.append(variable)
@@ -298,16 +305,6 @@ def _dtype_name(dtype: Any, layer: str) -> str:
             f"'float16'; weights and computation have the same dtype here, so mixed policies do "
             f"not apply."
         ) from None
-
-
-def refuse_constraint(**constraints: object) -> None:
-    """Weight constraints are not built; say so instead of ignoring one."""
-    for argument, value in constraints.items():
-        if value is not None:
-            raise ValueError(
-                f"Weight constraints are not supported; received {argument}={value!r}. "
-                f"Expected None: use a regularizer, or clip the weights in a callback."
-            )
 
 
 def refuse_channels_first(data_format: str | None) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet import initializers, ops, regularizers
+from scratchnet import constraints, initializers, ops, regularizers
+from scratchnet.constraints import Constraint
 from scratchnet.initializers import Initializer
-from scratchnet.layers.layer import Gradients, Layer, Saved, Shape, refuse_constraint
+from scratchnet.layers.layer import Gradients, Layer, Saved, Shape
 from scratchnet.regularizers import Regularizer
 from scratchnet.variable import Variable
 
@@ -28,6 +29,7 @@ class BatchNormalization(Layer):
         beta_initializer, gamma_initializer, moving_mean_initializer,
         moving_variance_initializer: first values.
         beta_regularizer, gamma_regularizer: penalties in the loss.
+        beta_constraint, gamma_constraint: bounds of the weights.
         renorm, synchronized: must stay False; one process, plain batch statistics.
         trainable, dtype, name: as every layer.
 
@@ -50,8 +52,8 @@ class BatchNormalization(Layer):
         moving_variance_initializer: str | dict | Initializer = "ones",
         beta_regularizer: str | dict | Regularizer | None = None,
         gamma_regularizer: str | dict | Regularizer | None = None,
-        beta_constraint: None = None,
-        gamma_constraint: None = None,
+        beta_constraint: str | dict | Constraint | None = None,
+        gamma_constraint: str | dict | Constraint | None = None,
         renorm: bool = False,
         renorm_clipping: None = None,
         renorm_momentum: float = 0.99,
@@ -65,7 +67,6 @@ class BatchNormalization(Layer):
                     f"trains in one process with the statistics of each batch."
                 )
         super().__init__(**kwargs)
-        refuse_constraint(beta_constraint=beta_constraint, gamma_constraint=gamma_constraint)
         self.axis = int(axis)
         self.momentum = momentum
         self.epsilon = epsilon
@@ -77,6 +78,8 @@ class BatchNormalization(Layer):
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer)
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
         self.gamma: Variable | None = None
         self.beta: Variable | None = None
         self.moving_mean: Variable
@@ -92,11 +95,19 @@ class BatchNormalization(Layer):
         shape = (channels,)
         if self.scale:
             self.gamma = self.add_weight(
-                shape, self.gamma_initializer, "gamma", regularizer=self.gamma_regularizer
+                shape,
+                self.gamma_initializer,
+                "gamma",
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
             )
         if self.center:
             self.beta = self.add_weight(
-                shape, self.beta_initializer, "beta", regularizer=self.beta_regularizer
+                shape,
+                self.beta_initializer,
+                "beta",
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
             )
         self.moving_mean = self.add_weight(
             shape, self.moving_mean_initializer, "moving_mean", trainable=False
@@ -164,8 +175,8 @@ class BatchNormalization(Layer):
             "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
             "beta_regularizer": regularizers.serialize(self.beta_regularizer),
             "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": None,
-            "gamma_constraint": None,
+            "beta_constraint": constraints.serialize(self.beta_constraint),
+            "gamma_constraint": constraints.serialize(self.gamma_constraint),
             "synchronized": False,
         }
 

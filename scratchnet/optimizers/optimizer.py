@@ -10,6 +10,9 @@ One step, from a gradient for each weight:
     4. update       the optimizer's own rule
     5. average      with use_ema, a moving average of each weight, which takes the weight's place
                     at the end of training or every ema_overwrite_frequency steps
+    6. constrain    p ← constraint(p) where the weight has one: after every call, also one that
+                    only accumulates, and after an average has taken the weight's place; the
+                    average itself is of the weights before it
 
 Source: keras/src/optimizers/base_optimizer.py.
 """
@@ -207,6 +210,9 @@ class Optimizer:
             self._step(self._clipped(grads), variables)
         if self.use_ema:
             self._average(variables)
+        for variable in variables:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable.value))
         self._iterations.value += 1
 
     def finalize_variable_values(self, variables: Sequence[Variable]) -> None:

@@ -7,7 +7,8 @@ Keras's backend is TensorFlow unless the environment says KERAS_BACKEND=jax or t
 where the backend finds one, with reduced-precision matrix products off.
 """
 
-from reference.compare import compare, relative_error, weights_after_training
+from reference.agreement import relative_error
+from reference.compare import compare, weights_after_training
 from reference.device import Device, prepare
 from reference.twin import twin
 

@@ -1,37 +1,18 @@
 """How far apart the two libraries are, layer by layer and after training.
 
-Each layer is compared on its own: both sides get the same input and the same upstream gradient,
-so an error cannot hide behind, or be blamed on, another layer. The measure is
-
-    max |a − b| / max |b|,    0 where both are 0
+Each layer is compared on its own (`reference.agreement`): both sides get the same input and the
+same upstream gradient, so an error cannot hide behind, or be blamed on, another layer.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import scratchnet as sn
+from reference.agreement import built_twin, keras_gradients, relative_error
 from reference.device import prepare
-from reference.twin import twin, twin_layer
-
-
-def relative_error(ours: Any, theirs: Any) -> float:
-    """max |a − b| / max |b|; NaN and infinity must stand in the same places."""
-    a, b = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    if a.shape != b.shape:
-        raise ValueError(f"Shapes differ: {a.shape} and {b.shape}. Compare like with like.")
-    finite = np.isfinite(b)
-    if (
-        not np.array_equal(a[~finite], b[~finite], equal_nan=True)
-        or not np.isfinite(a[finite]).all()
-    ):
-        return float("inf")
-    difference = np.abs(a - b, where=finite, out=np.zeros(a.shape)).max(initial=0.0)
-    scale = np.abs(b, where=finite, out=np.zeros(b.shape)).max(initial=0.0)
-    return 0.0 if difference == 0 else float(difference / scale) if scale else float("inf")
+from reference.twin import twin
 
 
 def compare(
@@ -61,10 +42,10 @@ def compare(
     ]
     activity = x
     for layer in model.layers:
-        theirs = _built_twin(layer)
+        theirs = built_twin(layer)
         ours_y, saved = layer.forward(activity, True)
         dy = rng.standard_normal(ours_y.shape).astype(ours_y.dtype)
-        their_y, their_dx, their_grads = _keras_vjp(theirs, activity, dy)
+        their_y, their_dx, their_grads = keras_gradients(theirs, activity, dy)
         dx, grads = layer.backward(dy, saved)
         rows.append((layer.name, "output", relative_error(ours_y, their_y)))
         rows.append((layer.name, "input gradient", relative_error(dx, their_dx)))
@@ -105,62 +86,3 @@ def weights_after_training(
         copy.train_on_batch(x[batch], y[batch])
     pairs = zip(model.get_weights(), copy.get_weights(), strict=True)
     return max(float(np.abs(ours - theirs).max(initial=0.0)) for ours, theirs in pairs)
-
-
-def _built_twin(layer: sn.layers.Layer) -> Any:
-    theirs = twin_layer(layer)
-    theirs.build(layer.input_shape)
-    if layer.weights:
-        theirs.set_weights(layer.get_weights())
-    theirs.trainable = layer.trainable
-    return theirs
-
-
-def _keras_vjp(layer: Any, x: np.ndarray, dy: np.ndarray) -> tuple[Any, Any, list[Any]]:
-    """(y, ∂/∂x, [∂/∂w]) of Σ dy·layer(x) in training mode, by the backend's own derivative."""
-    import keras
-
-    backend = keras.backend.backend()
-    weights = layer.trainable_weights
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        source = tf.constant(x)
-        with tf.GradientTape() as tape:
-            tape.watch(source)
-            y = layer(source, training=True) if _has_modes(layer) else layer(source)
-        dx, *grads = tape.gradient(
-            y,
-            [source, *[w.value for w in weights]],
-            output_gradients=dy,
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
-        return y.numpy(), dx.numpy(), [g.numpy() for g in grads]
-    if backend == "jax":
-        import jax
-
-        fixed = [w.value for w in layer.non_trainable_variables]
-
-        def run(values: Any, inputs: Any) -> Any:
-            keywords = {"training": True} if _has_modes(layer) else {}
-            return layer.stateless_call(values, fixed, inputs, **keywords)
-
-        values = [w.value for w in weights]
-        y, pull, updated = jax.vjp(run, values, jax.numpy.asarray(x), has_aux=True)
-        grads, dx = pull(jax.numpy.asarray(dy))
-        for variable, value in zip(layer.non_trainable_variables, updated, strict=True):
-            variable.assign(value)
-        return np.asarray(y), np.asarray(dx), [np.asarray(g) for g in grads]
-    import torch
-
-    source = keras.ops.convert_to_tensor(x).requires_grad_()
-    y = layer(source, training=True) if _has_modes(layer) else layer(source)
-    gradients = torch.autograd.grad(
-        y, [source, *[w.value for w in weights]], keras.ops.convert_to_tensor(dy)
-    )
-    dx, *grads = (keras.ops.convert_to_numpy(g) for g in gradients)
-    return keras.ops.convert_to_numpy(y), dx, grads
-
-
-def _has_modes(layer: Any) -> bool:
-    return bool(layer._call_has_training_arg)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,12 +27,19 @@ class ActivationFunction:
     Args:
         name: Keras's name.
         function: x -> y, arrays of one shape; further keywords are passed on.
-        gradient: (dy, y) -> dx. These activations all have gradients that need only y.
+        gradient: (dy, kept) -> dx, where `kept` is what `forward` keeps.
+        keeps: "y" where the gradient needs only the output, else "x", the input.
     """
 
     name: str
     function: Callable[..., np.ndarray]
     gradient: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    keeps: Literal["x", "y"] = "y"
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(y, what `gradient` needs)."""
+        y = self.function(x)
+        return y, x if self.keeps == "x" else y
 
     def __call__(self, x: ArrayLike, **arguments: Any) -> np.ndarray:
         return self.function(np.asarray(x), **arguments)

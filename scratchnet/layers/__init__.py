@@ -18,6 +18,7 @@ from scratchnet.layers.pooling import (
     MaxPooling2D,
 )
 from scratchnet.layers.reshaping import Flatten
+from scratchnet.layers.symbolic import SymbolicTensor
 from scratchnet.names import unknown_name_message
 
 __all__ = [
@@ -36,27 +37,15 @@ __all__ = [
     "MaxPooling2D",
     "ReLU",
     "Softmax",
+    "SymbolicTensor",
     "deserialize",
     "serialize",
 ]
 
 _KNOWN: dict[str, type[Layer]] = {
-    layer.__name__: layer
-    for layer in (
-        Activation,
-        AveragePooling2D,
-        BatchNormalization,
-        Conv2D,
-        Dense,
-        Dropout,
-        Flatten,
-        GlobalAveragePooling2D,
-        GlobalMaxPooling2D,
-        InputLayer,
-        MaxPooling2D,
-        ReLU,
-        Softmax,
-    )
+    name: value
+    for name, value in list(globals().items())
+    if isinstance(value, type) and issubclass(value, Layer) and name == value.__name__
 }
 
 

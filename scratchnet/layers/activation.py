@@ -30,8 +30,7 @@ class Activation(Layer):
         self.activation = activations.get(activation)
 
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
-        y = self.activation(x)
-        return y, y
+        return self.activation.forward(x)
 
     def backward(
         self, dy: np.ndarray, saved: Saved, needs_dx: bool = True

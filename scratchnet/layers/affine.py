@@ -80,14 +80,14 @@ class AffineLayer(Layer):
 
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
         z, _ = self.forward_logits(x, training)
-        y = self.activation(z)
-        return y, (x, y)
+        y, kept = self.activation.forward(z)
+        return y, (x, kept)
 
     def backward(
         self, dy: np.ndarray, saved: Saved, needs_dx: bool = True
     ) -> tuple[np.ndarray | None, Gradients]:
-        x, y = saved
-        return self.backward_logits(self.activation.gradient(dy, y), x, needs_dx)
+        x, kept = saved
+        return self.backward_logits(self.activation.gradient(dy, kept), x, needs_dx)
 
     @property
     def output_activation(self) -> str | None:  # type: ignore[override]

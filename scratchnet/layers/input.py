@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.layers.layer import Gradients, Layer, Saved, Shape
+from scratchnet.layers.layer import Gradients, Layer, Saved
+from scratchnet.layers.symbolic import Node, Shape, SymbolicTensor
 
 
 class InputLayer(Layer):
@@ -38,6 +39,9 @@ class InputLayer(Layer):
             batch_shape = (batch_size, *_sample_shape(shape))
         self.batch_shape: Shape = tuple(batch_shape)
         self.ensure_built(self.batch_shape)
+        node = Node(self, [], {}, (), {})
+        node.outputs = [SymbolicTensor(self.batch_shape, self.dtype, node, 0)]
+        self.output = node.outputs[0]
 
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
         return x, None
@@ -57,9 +61,15 @@ def Input(  # noqa: N802  (Keras's name)
     dtype: Any = None,
     name: str | None = None,
     batch_shape: Sequence[int | None] | None = None,
-) -> InputLayer:
-    """The first entry of a `Sequential`: `Sequential([Input((28, 28, 1)), …])`."""
-    return InputLayer(shape, batch_size, dtype, name, batch_shape)
+) -> SymbolicTensor:
+    """Where a graph starts, or the first entry of a `Sequential([Input((28, 28, 1)), …])`.
+
+    Arguments as `InputLayer`.
+
+    >>> Input((28, 28, 1)).shape
+    (None, 28, 28, 1)
+    """
+    return InputLayer(shape, batch_size, dtype, name, batch_shape).output
 
 
 def _sample_shape(shape: Any) -> tuple[int | None, ...]:

@@ -13,11 +13,11 @@ from scratchnet import constraints, initializers, regularizers
 from scratchnet.config import standardize_dtype
 from scratchnet.constraints import Constraint
 from scratchnet.initializers import Initializer
+from scratchnet.layers.symbolic import Node, Shape, SymbolicTensor, is_symbolic
 from scratchnet.regularizers import Regularizer
 from scratchnet.serialization import snake_case
 from scratchnet.variable import Variable
 
-Shape = tuple[int | None, ...]
 Saved = Any
 Gradients = list[np.ndarray]
 
@@ -50,6 +50,14 @@ class Layer:
     A new layer defines `forward` and `backward`; where they apply also `build` (to create
     weights with `add_weight`), `compute_output_shape` and `get_config`.
 
+    A layer of several inputs sets `several_inputs`. Its forward, build, check_input and
+    compute_output_shape then receive a list with one array or shape for each input, and its
+    backward returns a list of gradients, with None for an input that has none. Further arguments
+    of a call, such as a mask, are named in `call_options` and reach forward as keywords.
+
+    Called on arrays a layer computes; called on symbolic tensors (`layers.symbolic`) it adds a
+    node to a graph.
+
     Args:
         activity_regularizer: penalty on the output, divided by the batch size.
         trainable: whether an optimizer may change the weights.
@@ -59,6 +67,9 @@ class Layer:
 
     rank: ClassVar[int | None] = None  # number of axes that the input must have
     min_rank: ClassVar[int] = 1
+    several_inputs: ClassVar[bool] = False
+    spread_inputs: ClassVar[bool] = False  # whether a call takes them as arguments of their own
+    call_options: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -135,18 +146,82 @@ class Layer:
 
     # What all layers share
 
-    def __call__(self, inputs: ArrayLike, training: bool = False) -> np.ndarray:
+    def __call__(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
         """The output for an array, which is cast to the layer's dtype; builds the layer first.
 
+        Args:
+            inputs: array or symbolic tensor, or a list of them for a layer of several inputs.
+            training: whether layers like dropout and batch normalisation train.
+            options: the layer's `call_options`.
+
         Raises:
+            TypeError: an option that the layer does not know.
             ValueError: an input whose rank or channels do not fit the layer.
         """
-        x = np.asarray(inputs).astype(self.dtype, copy=False)
-        self.ensure_built((None, *x.shape[1:]))
-        self.check_input(x.shape)
-        return self.forward(x, training)[0]
+        return self._call(inputs, training, options, (inputs,), options)
 
-    def ensure_built(self, input_shape: Shape) -> None:
+    def _call(
+        self,
+        inputs: Any,
+        training: bool | None,
+        options: dict[str, Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """A call with its inputs gathered into one array or a list; `args` and `kwargs` are how
+        the caller gave them, which a graph's configuration repeats."""
+        unknown = sorted(set(options) - set(self.call_options))
+        if unknown:
+            raise TypeError(
+                f"{self._label()} was called with the argument(s) {', '.join(unknown)}, which it "
+                f"does not know. Expected {', '.join(['training', *self.call_options])}."
+            )
+        options = {name: value for name, value in options.items() if value is not None}
+        if is_symbolic([inputs, options]):
+            return self._add_node(inputs, options, args, kwargs)
+        x = self.cast(inputs)
+        self.ensure_built(shape_of(x, batch=False))
+        self.check_input(shape_of(x))
+        return self.forward(x, bool(training), **options)[0]
+
+    def cast(self, inputs: Any) -> Any:
+        """The inputs as arrays of the layer's dtype; a layer that takes integers overrides it."""
+        if self.several_inputs:
+            return [np.asarray(x).astype(self.dtype, copy=False) for x in inputs]
+        return np.asarray(inputs).astype(self.dtype, copy=False)
+
+    def _add_node(
+        self,
+        inputs: Any,
+        options: dict[str, Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Build the layer for the symbolic inputs' shapes and note the call."""
+        node = Node(self, inputs, options, args, kwargs)
+        if not all(isinstance(tensor, SymbolicTensor) for tensor in node.inputs):
+            raise TypeError(
+                f"{self._label()} received symbolic tensors together with "
+                f"{[type(t).__name__ for t in node.inputs]}. Expected only symbolic tensors; an "
+                f"array goes into a graph through an Input of its own."
+            )
+        shapes: Any = [tensor.shape for tensor in node.inputs]
+        shape = shapes if node.several else shapes[0]
+        self.ensure_built(shape)
+        self.check_input(shape)
+        output = self._output_shapes(shape, options)
+        several = isinstance(output, list)
+        node.outputs = [
+            SymbolicTensor(s, self.dtype, node, i)
+            for i, s in enumerate(output if several else [output])
+        ]
+        return node.outputs if several else node.outputs[0]
+
+    def _output_shapes(self, shape: Any, options: dict[str, Any]) -> Any:
+        """`compute_output_shape` of a call with these options; a list for several outputs."""
+        return self.compute_output_shape(shape)
+
+    def ensure_built(self, input_shape: Any) -> None:
         """Check the shape and create the weights, once; nothing is kept if that fails."""
         if self.built:
             return
@@ -161,6 +236,11 @@ class Layer:
 
     def check_input(self, shape: Shape) -> None:
         """Raise ValueError where `shape` has the wrong rank or differs from what was built."""
+        if isinstance(shape, list):
+            raise ValueError(
+                f"{self._label()} received {len(shape)} inputs, of shapes {shape}. Expected one: "
+                f"join them first, for example with layers.Concatenate."
+            )
         axes = "(N, H, W, C), channels last" if self.rank == 4 else f"{self.rank} axes"
         if self.rank is not None and len(shape) != self.rank:
             hint = (
@@ -291,6 +371,13 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def shape_of(x: Any, batch: bool = True) -> Any:
+    """The shape, or a list of shapes, of what a layer received; without `batch`, for any batch."""
+    if isinstance(x, list):
+        return [shape_of(each, batch) for each in x]
+    return x.shape if batch else (None, *x.shape[1:])
 
 
 def _dtype_name(dtype: Any, layer: str) -> str:

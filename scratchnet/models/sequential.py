@@ -9,7 +9,7 @@ import numpy as np
 
 from scratchnet import activations, layers
 from scratchnet.activations import ActivationFunction
-from scratchnet.layers import InputLayer
+from scratchnet.layers import InputLayer, SymbolicTensor
 from scratchnet.layers.layer import Gradients, Layer, Saved, Shape
 from scratchnet.models.model import Model
 
@@ -32,7 +32,7 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Sequence[Layer] | None = None,
+        layers: Sequence[Layer | SymbolicTensor] | None = None,
         trainable: bool = True,
         name: str | None = None,
         **kwargs: Any,
@@ -42,7 +42,7 @@ class Sequential(Model):
         for layer in layers or []:
             self.add(layer)
 
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: Layer | SymbolicTensor) -> None:
         """Put a layer on top.
 
         Raises:
@@ -50,6 +50,8 @@ class Sequential(Model):
             ValueError: a name that is taken, an input that is not the first, shapes that do not
                 fit; the model stays as it was.
         """
+        if isinstance(layer, SymbolicTensor) and isinstance(layer.node.layer, InputLayer):
+            layer = layer.node.layer
         if not isinstance(layer, Layer):
             raise TypeError(
                 f"Sequential takes layers; received {layer!r} ({type(layer).__name__}). Expected "

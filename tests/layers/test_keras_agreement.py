@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from reference.agreement import layer_errors
 from scratchnet import layers
-from tests.keras_agreement import layer_errors
 
 pytestmark = [
     pytest.mark.usefixtures("float64"),

@@ -1,8 +1,11 @@
 """The operations as compiled kernels: same names and signatures as `ops.formulas`.
 
-Arrays that a kernel is not made for (other dtypes, empty ones) go to the formula.
+Arrays that a kernel is not made for (other dtypes, empty ones) go to the formula. An operation that
+is not imported below has no kernel: there the formula itself serves.
 """
 
+from scratchnet.ops.formulas import *
+from scratchnet.ops.formulas import __all__ as __all__
 from scratchnet.ops.kernels.activations import (
     relu,
     relu_backward,
@@ -37,37 +40,3 @@ from scratchnet.ops.kernels.pooling import (
     max_pool2d,
     max_pool2d_backward,
 )
-
-__all__ = [
-    "average_pool2d",
-    "average_pool2d_backward",
-    "batch_normalization",
-    "batch_normalization_backward",
-    "batch_normalization_inference_backward",
-    "bias_add",
-    "bias_add_backward",
-    "conv2d",
-    "conv2d_backward",
-    "conv2d_input_gradient",
-    "conv2d_kernel_gradient",
-    "dense",
-    "dense_backward",
-    "dropout",
-    "dropout_backward",
-    "dropout_mask",
-    "global_average_pool2d",
-    "global_average_pool2d_backward",
-    "global_max_pool2d",
-    "global_max_pool2d_backward",
-    "max_pool2d",
-    "max_pool2d_backward",
-    "moments",
-    "relu",
-    "relu_backward",
-    "sigmoid",
-    "sigmoid_backward",
-    "softmax",
-    "softmax_backward",
-    "tanh",
-    "tanh_backward",
-]

@@ -4,21 +4,57 @@ from __future__ import annotations
 
 from typing import Any
 
+from scratchnet.optimizers import schedules
+from scratchnet.optimizers.adadelta import Adadelta
+from scratchnet.optimizers.adagrad import Adagrad
 from scratchnet.optimizers.adam import Adam, AdamW
+from scratchnet.optimizers.adamax import Adamax
+from scratchnet.optimizers.ftrl import Ftrl
+from scratchnet.optimizers.lamb import Lamb
+from scratchnet.optimizers.lion import Lion
+from scratchnet.optimizers.momentum import Momentum
 from scratchnet.optimizers.nadam import Nadam
 from scratchnet.optimizers.optimizer import Optimizer
 from scratchnet.optimizers.rmsprop import RMSprop
 from scratchnet.optimizers.sgd import SGD
 from scratchnet.serialization import get_object, serialize_object
 
-__all__ = ["SGD", "Adam", "AdamW", "Nadam", "Optimizer", "RMSprop", "get", "serialize"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "Momentum",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
 
 _KNOWN: dict[str, type[Optimizer]] = {
-    "SGD": SGD,
-    "Adam": Adam,
-    "AdamW": AdamW,
-    "Nadam": Nadam,
-    "RMSprop": RMSprop,
+    optimizer.__name__: optimizer
+    for optimizer in (
+        SGD,
+        Adadelta,
+        Adagrad,
+        Adam,
+        AdamW,
+        Adamax,
+        Ftrl,
+        Lamb,
+        Lion,
+        Momentum,
+        Nadam,
+        RMSprop,
+    )
 }
 
 
@@ -28,5 +64,10 @@ def get(identifier: Any) -> Optimizer:
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """What `get` and Keras take back."""
+    """What `deserialize` and Keras take back."""
     return serialize_object(optimizer, "keras.optimizers")
+
+
+def deserialize(config: dict[str, Any]) -> Optimizer:
+    """The optimizer that `serialize`, here or in Keras, has written."""
+    return get(config)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
+from scratchnet.optimizers.schedules import LearningRateSchedule
 
 
 class Adam(Optimizer):
@@ -36,7 +37,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | LearningRateSchedule = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -46,7 +47,7 @@ class Adam(Optimizer):
         super().__init__(learning_rate, **arguments)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self.amsgrad = amsgrad
-        self.slots = ("momentum", "velocity", "velocity_hat")[: 3 if amsgrad else 2]
+        self.slot_groups = (("momentum", "velocity"), ("velocity_hat",))[: 2 if amsgrad else 1]
 
     def update(
         self, p: np.ndarray, g: np.ndarray, lr: np.floating, slots: Sequence[np.ndarray]
@@ -56,13 +57,16 @@ class Adam(Optimizer):
         beta_1, beta_2 = (as_keras_casts(beta, p.dtype) for beta in (self.beta_1, self.beta_2))
         alpha = lr * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
         m, v = slots[:2]
-        m += dtype(1 - self.beta_1) * (g - m)
-        v += dtype(1 - self.beta_2) * (np.square(g) - v)
+        (work,) = self.work_arrays(p, 1)
+        follow(m, g, dtype(1 - self.beta_1), work)
+        follow(v, np.square(g, out=work), dtype(1 - self.beta_2), work)
         if self.amsgrad:
             v = np.maximum(slots[2], v, out=slots[2])
-        denominator = np.sqrt(v)
-        denominator += dtype(self.epsilon)
-        p -= alpha * m / denominator
+        step = np.sqrt(v, out=work)
+        step += dtype(self.epsilon)
+        np.divide(m, step, out=step)
+        step *= alpha
+        p -= step
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -83,7 +87,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | LearningRateSchedule = 0.001,
         weight_decay: float = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -96,3 +100,10 @@ class AdamW(Adam):
         super().__init__(
             learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **arguments
         )
+
+
+def follow(mean: np.ndarray, x: np.ndarray, share: np.floating, work: np.ndarray) -> None:
+    """mean ← mean + share·(x − mean), in place; `work` is overwritten and may be x itself."""
+    np.subtract(x, mean, out=work)
+    work *= share
+    mean += work

@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.optimizers.adam import follow
 from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
+from scratchnet.optimizers.schedules import LearningRateSchedule
 from scratchnet.variable import Variable
 
 
@@ -30,11 +32,11 @@ class Nadam(Optimizer):
         Others: as every optimizer.
     """
 
-    slots = ("momentum", "velocity")
+    slot_groups = (("momentum", "velocity"),)
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | LearningRateSchedule = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -62,11 +64,17 @@ class Nadam(Optimizer):
         u_next = beta_1 * (1 - dtype(0.5) * decay ** dtype(t + 1))
         product = dtype(self._u_product.value)
         m, v = slots
-        m += (1 - beta_1) * (g - m)
-        v += (1 - beta_2) * (np.square(g) - v)
-        m_hat = u_next / (1 - product * u_next) * m + (1 - u) / (1 - product) * g
-        v_hat = v / (1 - beta_2 ** dtype(t))
-        p -= lr * m_hat / (np.sqrt(v_hat) + dtype(self.epsilon))
+        work, step = self.work_arrays(p, 2)
+        follow(m, g, 1 - beta_1, work)
+        follow(v, np.square(g, out=work), 1 - beta_2, work)
+        m_hat = np.multiply(m, u_next / (1 - product * u_next), out=step)
+        m_hat += np.multiply(g, (1 - u) / (1 - product), out=work)
+        v_hat = np.divide(v, 1 - beta_2 ** dtype(t), out=work)
+        np.sqrt(v_hat, out=work)
+        work += dtype(self.epsilon)
+        step *= lr
+        step /= work
+        p -= step
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

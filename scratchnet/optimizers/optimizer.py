@@ -4,8 +4,7 @@ One step, from a gradient for each weight:
 
     1. accumulate   with gradient_accumulation_steps = k, only every k-th step goes on, with the
                     mean of the last k gradients
-    2. clip         clipnorm: g·min(1, c/‖g‖) for each weight; global_clipnorm: the same with the
-                    norm of all gradients together; clipvalue: each entry to [−c, c]
+    2. clip         the gradients (`optimizers.clipping`)
     3. decay        p ← p − p·weight_decay·lr
     4. update       the optimizer's own rule
     5. average      with use_ema, a moving average of each weight, which takes the weight's place
@@ -13,6 +12,9 @@ One step, from a gradient for each weight:
     6. constrain    p ← constraint(p) where the weight has one: after every call, also one that
                     only accumulates, and after an average has taken the weight's place; the
                     average itself is of the weights before it
+
+A learning-rate schedule is asked at the number of calls so far, the accumulating ones included;
+everything else that depends on a step number t counts the updates of the weights.
 
 Source: keras/src/optimizers/base_optimizer.py.
 """
@@ -24,19 +26,26 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scratchnet.config import floatx
+from scratchnet.optimizers import schedules
+from scratchnet.optimizers.checks import check_arguments, check_gradients, read_learning_rate
+from scratchnet.optimizers.clipping import clip_global_norm, clip_norms, clip_values
+from scratchnet.optimizers.schedules import LearningRateSchedule
 from scratchnet.serialization import snake_case
 from scratchnet.variable import Variable
 
 
 class Optimizer:
-    """Base of all optimizers. A new one defines `slots`, `update` and `get_config`.
+    """Base of all optimizers. A new one defines `slot_groups`, `update` and `get_config`.
 
     Args:
-        learning_rate: lr, kept in `config.floatx()` as in Keras.
+        learning_rate: lr, a number, which is kept in `config.floatx()` as in Keras, or a
+            `schedules.LearningRateSchedule`.
         weight_decay: share of each weight, times lr, that a step takes away; None means none.
-        clipnorm, clipvalue, global_clipnorm: bounds of the gradients; at most one of them.
+        clipnorm, clipvalue, global_clipnorm: bounds of the gradients; at most one of them, where
+            0 means none, too.
         use_ema: whether to average the weights over the steps.
         ema_momentum: of that average.
         ema_overwrite_frequency: steps after which the average takes the weights' place; None
@@ -44,13 +53,19 @@ class Optimizer:
         gradient_accumulation_steps: batches whose gradients make one step; at least 2, or None.
         loss_scale_factor: must stay None; there is no mixed precision to scale for.
         name: None means the class's name in snake case.
+
+    Raises:
+        ValueError: arguments out of range, or more than one kind of clipping.
+        TypeError: a learning rate that is neither a number nor a schedule, unknown arguments.
     """
 
-    slots: tuple[str, ...] = ()  # names of the arrays that are kept for each weight
+    # Names of the arrays that are kept for each weight. Keras creates group after group, and
+    # within a group weight by weight, which is the order in files.
+    slot_groups: tuple[tuple[str, ...], ...] = ()
 
     def __init__(
         self,
-        learning_rate: float,
+        learning_rate: float | LearningRateSchedule,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -61,32 +76,18 @@ class Optimizer:
         loss_scale_factor: None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **unknown: Any,
     ) -> None:
-        kind = type(self).__name__
-        rate = _learning_rate(learning_rate, kind)
-        if loss_scale_factor is not None:
-            raise ValueError(
-                f"{kind} received loss_scale_factor={loss_scale_factor!r}. Expected None: weights "
-                f"and gradients have one dtype here, so nothing needs scaling."
-            )
-        given = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
-        if sum(value is not None for value in given.values()) > 1:
-            raise ValueError(f"{kind} received {given}. Expected at most one kind of clipping.")
-        if gradient_accumulation_steps is not None and gradient_accumulation_steps < 2:
-            raise ValueError(
-                f"{kind} received gradient_accumulation_steps={gradient_accumulation_steps!r}. "
-                f"Expected an integer of at least 2, or None."
-            )
-        if use_ema and not 0 <= ema_momentum <= 1:
-            raise ValueError(
-                f"{kind} received ema_momentum={ema_momentum!r}. Expected a number from 0 to 1."
-            )
-        if use_ema and ema_overwrite_frequency is not None and ema_overwrite_frequency < 1:
-            raise ValueError(
-                f"{kind} received ema_overwrite_frequency={ema_overwrite_frequency!r}. Expected a "
-                f"positive integer, or None."
-            )
-        self.name = name or snake_case(kind)
+        check_arguments(
+            type(self).__name__,
+            {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm},
+            ema_momentum if use_ema else None,
+            ema_overwrite_frequency if use_ema else None,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            unknown,
+        )
+        self.name = name or snake_case(type(self).__name__)
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
@@ -97,14 +98,21 @@ class Optimizer:
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
         self._iterations = Variable(np.array(0, np.int64), "iteration", trainable=False)
-        self._learning_rate = Variable(np.array(rate, floatx()), "learning_rate", trainable=False)
+        self._learning_rate = read_learning_rate(learning_rate, type(self).__name__)
         self._excluded: tuple[set[int], str | None] = (set(), None)
+        self._memory: dict[np.dtype, np.ndarray] = {}
+
+    # What an optimizer defines
 
     def update(
         self, p: np.ndarray, g: np.ndarray, lr: np.floating, slots: Sequence[np.ndarray]
     ) -> None:
         """Move the weight p against its gradient g, in place, with its slots in order."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not define update(p, g, lr, slots).")
+
+    def initial_slot(self, name: str, p: np.ndarray) -> np.ndarray:
+        """First value of the slot of this name for the weight p."""
+        return np.zeros_like(p)
 
     def before_update(self) -> None:
         """Called once in a step, before the weights are updated."""
@@ -114,9 +122,14 @@ class Optimizer:
         return []
 
     def get_config(self) -> dict[str, Any]:
+        rate = self._learning_rate
         return {
             "name": self.name,
-            "learning_rate": self.learning_rate,
+            "learning_rate": (
+                schedules.serialize(rate)
+                if isinstance(rate, LearningRateSchedule)
+                else float(rate.value)
+            ),
             "weight_decay": self.weight_decay,
             "clipnorm": self.clipnorm,
             "global_clipnorm": self.global_clipnorm,
@@ -130,16 +143,38 @@ class Optimizer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
+        """A new optimizer from what `get_config` gave, here or in Keras."""
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            config = config | {"learning_rate": schedules.deserialize(rate)}
         return cls(**config)
+
+    # What all optimizers share
 
     @property
     def learning_rate(self) -> float:
-        """lr; it may be set between steps."""
-        return float(self._learning_rate.value)
+        """lr of the next step. It may be set between steps, unless a schedule is in force.
+
+        Setting a number then raises TypeError; setting another schedule replaces it.
+        """
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return float(rate(int(self._iterations.value)))
+        return float(rate.value)
 
     @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        self._learning_rate.assign(_learning_rate(value, type(self).__name__))
+    def learning_rate(self, value: float | LearningRateSchedule) -> None:
+        new, rate = read_learning_rate(value, type(self).__name__), self._learning_rate
+        if isinstance(new, LearningRateSchedule):
+            self._learning_rate = new
+        elif isinstance(rate, LearningRateSchedule):
+            raise TypeError(
+                f"The optimizer {self.name!r} follows a schedule, {type(rate).__name__}, so its "
+                f"learning rate cannot be set; received {value!r}. Expected another schedule; to "
+                f"set numbers, create the optimizer with a number."
+            )
+        else:
+            rate.assign(new.value)
 
     @property
     def iterations(self) -> int:
@@ -148,19 +183,20 @@ class Optimizer:
 
     @property
     def variables(self) -> list[Variable]:
-        """Step, learning rate, then what is kept for the weights, in Keras's order."""
+        """Step, learning rate (not of a schedule), what is kept for the weights: Keras's order."""
+        rate = [self._learning_rate] if isinstance(self._learning_rate, Variable) else []
         kept = [*self._averages, *self._accumulated, *self._kept] if self.built else []
-        return [self._iterations, self._learning_rate, *kept]
+        return [self._iterations, *rate, *kept]
 
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
         """Spare these weights, and those whose name matches one of `var_names`, from the decay.
 
-        Raises RuntimeError once the optimizer is in use.
+        Raises ValueError once the optimizer is in use.
         """
         if self.built:
-            raise RuntimeError(
+            raise ValueError(
                 f"The optimizer {self.name!r} is in use already. Expected "
                 f"exclude_from_weight_decay before the first step."
             )
@@ -171,121 +207,137 @@ class Optimizer:
         """Create the slots for these weights, once."""
         if self.built:
             return
-
-        def zeros(purpose: str) -> list[Variable]:
-            return [
-                Variable(np.zeros_like(v.value), f"{v.path}_{purpose}", trainable=False)
-                for v in variables
-            ]
-
         self._built_for = list(variables)
-        self._averages = zeros("average") if self.use_ema else []
-        self._accumulated = zeros("gradient") if self.gradient_accumulation_steps else []
-        per_slot = [zeros(slot) for slot in self.slots]
-        self._slots = [[slot[i] for slot in per_slot] for i in range(len(variables))]
+        self._averages = self._slot_of_each("average") if self.use_ema else []
+        self._accumulated = (
+            self._slot_of_each("gradient_accumulator") if self.gradient_accumulation_steps else []
+        )
+        self._slots: list[list[Variable]] = [[] for _ in variables]
+        self._kept: list[Variable] = []
+        for group in self.slot_groups:
+            for variable, slots in zip(variables, self._slots, strict=True):
+                new = [
+                    _slot(variable, name, self.initial_slot(name, variable.value)) for name in group
+                ]
+                slots += new
+                self._kept += new
         dtype = variables[0].dtype if variables else np.dtype(floatx())
-        # Weight by weight, as Keras numbers them: momentum and velocity of the first, …
-        self._kept = [s for slots in self._slots for s in slots] + self.extra_variables(dtype)
+        self._kept += self.extra_variables(dtype)
         self.built = True
 
-    def apply(self, grads: Sequence[np.ndarray], variables: Sequence[Variable]) -> None:
+    def apply(
+        self, grads: Sequence[ArrayLike], trainable_variables: Sequence[Variable] | None = None
+    ) -> None:
         """One step: see the top of this file.
+
+        Args:
+            grads: one gradient for each weight, of its shape.
+            trainable_variables: the weights; None means those of `build`.
 
         Raises ValueError, and changes nothing, where the gradients do not belong to the weights
         or the weights are not those of the first step.
         """
-        self._check(grads, variables)
-        if not grads:
+        known = self._built_for if self.built else None
+        variables = check_gradients(self.name, grads, trainable_variables, known)
+        if not variables:
             return
         self.build(variables)
-        last = True
-        if self.gradient_accumulation_steps:
-            k = self.gradient_accumulation_steps
-            last = (int(self._iterations.value) + 1) % k == 0
-            sums = [g + a.value for g, a in zip(grads, self._accumulated, strict=True)]
-            for accumulated, total in zip(self._accumulated, sums, strict=True):
-                accumulated.assign(np.zeros_like(total) if last else total)
-            grads = [total / k for total in sums]
-        if last:
-            self._step(self._clipped(grads), variables)
-        if self.use_ema:
-            self._average(variables)
-        for variable in variables:
-            if variable.constraint is not None:
-                variable.assign(variable.constraint(variable.value))
+        gradients = [np.asarray(g, v.dtype) for g, v in zip(grads, variables, strict=True)]
+        with np.errstate(all="ignore"):  # a diverging run shows in its loss, as in Keras
+            if self.gradient_accumulation_steps:
+                gradients = self._accumulate(gradients, self.gradient_accumulation_steps)
+            if gradients:
+                self._step(self._clipped(gradients), variables)
+            if self.use_ema:
+                self._average(variables)
+            for variable in variables:
+                if variable.constraint is not None:
+                    variable.assign(variable.constraint(variable.value))
         self._iterations.value += 1
 
-    def finalize_variable_values(self, variables: Sequence[Variable]) -> None:
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[ArrayLike, Variable]]) -> None:
+        """`apply` for pairs of a gradient and its weight, as training loops of Keras write it."""
+        pairs = list(grads_and_vars)
+        self.apply([g for g, _ in pairs], [variable for _, variable in pairs])
+
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """At the end of training: with use_ema, the averages become the weights."""
         if self.use_ema and self.built:
-            for variable, average in zip(variables, self._averages, strict=True):
+            for variable, average in zip(var_list, self._averages, strict=True):
                 variable.assign(average.value)
 
-    def _step(self, grads: Sequence[np.ndarray], variables: Sequence[Variable]) -> None:
-        rate = self._learning_rate.value
+    def work_arrays(self, p: np.ndarray, count: int) -> list[np.ndarray]:
+        """Arrays like p for intermediate results of `update`; the memory stays for other weights.
+
+        Allocating it anew at every step would cost as much as the arithmetic.
+        """
+        memory = self._memory.get(p.dtype)
+        if memory is None or memory.size < count * p.size:
+            memory = self._memory[p.dtype] = np.empty(count * p.size, p.dtype)
+        return [memory[i * p.size : (i + 1) * p.size].reshape(p.shape) for i in range(count)]
+
+    # The parts of a step
+
+    def _accumulate(self, gradients: list[np.ndarray], k: int) -> list[np.ndarray]:
+        """The mean of k gradients at every k-th call, an empty list at the others."""
+        for g, total in zip(gradients, self._accumulated, strict=True):
+            total.value += g
+        if (int(self._iterations.value) + 1) % k:
+            return []
+        means = [total.value / k for total in self._accumulated]
+        for total in self._accumulated:
+            total.value[...] = 0
+        return means
+
+    def _clipped(self, gradients: list[np.ndarray]) -> list[np.ndarray]:
+        if self.clipnorm and self.clipnorm > 0:
+            return clip_norms(gradients, self.clipnorm)
+        if self.global_clipnorm and self.global_clipnorm > 0:
+            return clip_global_norm(gradients, self.global_clipnorm)
+        if self.clipvalue and self.clipvalue > 0:
+            return clip_values(gradients, self.clipvalue)
+        return gradients
+
+    def _step(self, gradients: Sequence[np.ndarray], variables: Sequence[Variable]) -> None:
+        rate = self.learning_rate
         if self.weight_decay is not None:
             for variable in variables:
                 if self._decays(variable):
-                    decay = as_keras_casts(self.weight_decay, variable.dtype)
-                    variable.value -= variable.value * decay * variable.dtype.type(rate)
+                    self._decay(variable.value, variable.dtype.type(rate))
         self.before_update()
-        for variable, g, slots in zip(variables, grads, self._slots, strict=True):
-            g = g.astype(variable.dtype, copy=False)
-            self.update(
-                variable.value, g, variable.dtype.type(rate), [slot.value for slot in slots]
-            )
-
-    def _clipped(self, grads: Sequence[np.ndarray]) -> list[np.ndarray]:
-        if self.clipnorm:
-            return [_scaled_to(g, self.clipnorm, _norm([g])) for g in grads]
-        if self.global_clipnorm:
-            norm = _norm(grads)
-            return [_scaled_to(g, self.global_clipnorm, norm) for g in grads]
-        if self.clipvalue:
-            return [np.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
-        return list(grads)
-
-    def _average(self, variables: Sequence[Variable]) -> None:
-        first = self.iterations == 0
-        for variable, average in zip(variables, self._averages, strict=True):
-            momentum = variable.dtype.type(0 if first else self.ema_momentum)
-            average.assign(momentum * average.value + (1 - momentum) * variable.value)
-        frequency = self.ema_overwrite_frequency
-        if frequency and (self.iterations + 1) % frequency == 0:
-            self.finalize_variable_values(variables)
+        for variable, g, slots in zip(variables, gradients, self._slots, strict=True):
+            lr = variable.dtype.type(rate)
+            self.update(variable.value, g, lr, [slot.value for slot in slots])
 
     def _decays(self, variable: Variable) -> bool:
         excluded, pattern = self._excluded
         return id(variable) not in excluded and not (pattern and re.search(pattern, variable.name))
 
-    def _check(self, grads: Sequence[np.ndarray], variables: Sequence[Variable]) -> None:
-        if len(grads) != len(variables):
-            raise ValueError(
-                f"The optimizer {self.name!r} received {len(grads)} gradients for "
-                f"{len(variables)} weights. Expected one for each, in the same order."
-            )
-        for g, variable in zip(grads, variables, strict=True):
-            if np.shape(g) != variable.shape:
-                raise ValueError(
-                    f"The optimizer {self.name!r} received a gradient of shape {np.shape(g)} for "
-                    f"the weight {variable.path!r} of shape {variable.shape}. Expected the same."
-                )
-        if self.built and [id(v) for v in variables] != [id(v) for v in self._built_for]:
-            raise ValueError(
-                f"The optimizer {self.name!r} keeps the state of other weights than those it "
-                f"received: {[v.path for v in variables]} instead of "
-                f"{[v.path for v in self._built_for]}. Compile the model again after freezing or "
-                f"adding layers; each model needs an optimizer of its own."
-            )
+    def _decay(self, p: np.ndarray, lr: np.floating) -> None:
+        assert self.weight_decay is not None
+        (loss,) = self.work_arrays(p, 1)
+        np.multiply(p, as_keras_casts(self.weight_decay, p.dtype), out=loss)
+        loss *= lr
+        p -= loss
+
+    def _average(self, variables: Sequence[Variable]) -> None:
+        first = self.iterations == 0
+        for variable, average in zip(variables, self._averages, strict=True):
+            momentum = variable.dtype.type(0 if first else self.ema_momentum)
+            (part,) = self.work_arrays(variable.value, 1)
+            np.multiply(variable.value, 1 - momentum, out=part)
+            average.value *= momentum
+            average.value += part
+        frequency = self.ema_overwrite_frequency
+        if frequency and (self.iterations + 1) % frequency == 0:
+            self.finalize_variable_values(variables)
+
+    def _slot_of_each(self, name: str) -> list[Variable]:
+        return [_slot(v, name, np.zeros_like(v.value)) for v in self._built_for]
 
 
-def _learning_rate(value: Any, kind: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(
-            f"{kind} received learning_rate={value!r} ({type(value).__name__}). Expected a "
-            f"number, such as 0.001; a callback may set optimizer.learning_rate between epochs."
-        )
-    return float(value)
+def _slot(variable: Variable, name: str, value: np.ndarray) -> Variable:
+    return Variable(value, f"{variable.path.replace('/', '_')}_{name}", trainable=False)
 
 
 def as_keras_casts(constant: float, dtype: np.dtype) -> np.floating:
@@ -295,13 +347,3 @@ def as_keras_casts(constant: float, dtype: np.dtype) -> np.floating:
     its β₂ = 0.999 is 0.99900001… even for float64 weights. That shifts 1 − β₂ by 1e-5 of itself.
     """
     return dtype.type(np.float32(constant))
-
-
-def _norm(grads: Sequence[np.ndarray]) -> np.floating:
-    """‖g‖₂ over all entries of all arrays."""
-    return np.sqrt(sum(np.square(g).sum() for g in grads))
-
-
-def _scaled_to(g: np.ndarray, bound: float, norm: np.floating) -> np.ndarray:
-    """g, shortened where the norm exceeds the bound."""
-    return g * (g.dtype.type(bound) / norm) if norm > bound else g

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.optimizers.optimizer import Optimizer
+from scratchnet.optimizers.schedules import LearningRateSchedule
 
 
 class RMSprop(Optimizer):
@@ -34,7 +35,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | LearningRateSchedule = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
@@ -43,28 +44,31 @@ class RMSprop(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **arguments)
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
-        names = ("velocity", "momentum", "average_gradient")
-        used = (True, momentum > 0, centered)
-        self.slots = tuple(name for name, use in zip(names, used, strict=True) if use)
+        used = ((True, "velocity"), (momentum > 0, "momentum"), (centered, "average_gradient"))
+        self.slot_groups = tuple((name,) for use, name in used if use)
 
     def update(
         self, p: np.ndarray, g: np.ndarray, lr: np.floating, slots: Sequence[np.ndarray]
     ) -> None:
         dtype = p.dtype.type
         rho, one_minus_rho = dtype(self.rho), dtype(1 - self.rho)
-        slot = dict(zip(self.slots, slots, strict=True))
-        v = slot["velocity"]
+        v, *others = slots
+        work, increment = self.work_arrays(p, 2)
         v *= rho
-        v += one_minus_rho * np.square(g)
-        denominator = v + dtype(self.epsilon)
+        v += np.multiply(np.square(g, out=work), one_minus_rho, out=work)
+        denominator = work
         if self.centered:
-            a = slot["average_gradient"]
+            a = others[-1]
             a *= rho
-            a += one_minus_rho * g
-            denominator = v - np.square(a) + dtype(self.epsilon)
-        increment = lr * g / np.sqrt(denominator)
+            a += np.multiply(g, one_minus_rho, out=work)
+            np.subtract(v, np.square(a, out=work), out=denominator)
+            denominator += dtype(self.epsilon)
+        else:
+            np.add(v, dtype(self.epsilon), out=denominator)
+        np.multiply(g, lr, out=increment)
+        increment /= np.sqrt(denominator, out=denominator)
         if self.momentum > 0:
-            m = slot["momentum"]
+            m = others[0]
             m *= dtype(self.momentum)
             m += increment
             increment = m

@@ -4,8 +4,8 @@
     momentum μ:    m ← μ·m − lr·g,    p ← p + m
     Nesterov:      m ← μ·m − lr·g,    p ← p + μ·m − lr·g
 
-The velocity m contains the learning rate, as in Keras. Textbooks also write an exponential
-average, v ← μ·v + (1 − μ)·g and p ← p − lr·v, whose steps are shorter by the factor 1 − μ.
+The velocity m contains the learning rate, as in Keras. `optimizers.Momentum` is the other way in
+which textbooks write momentum, as an exponential average.
 
 Sources: Polyak (1964); Sutskever et al. (2013), eqs. 1-4; keras/src/optimizers/sgd.py.
 """
@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.optimizers.checks import check_share
 from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
+from scratchnet.optimizers.schedules import LearningRateSchedule
 
 
 class SGD(Optimizer):
@@ -32,22 +34,22 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: float | LearningRateSchedule = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
         **arguments: Any,
     ) -> None:
-        if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
-            raise ValueError(f"SGD received momentum={momentum!r}. Expected a number from 0 to 1.")
+        check_share("SGD", momentum=momentum)
         super().__init__(learning_rate, **arguments)
         self.momentum = momentum
         self.nesterov = nesterov
-        self.slots = ("momentum",) if momentum else ()
+        self.slot_groups = (("momentum",),) if momentum else ()
 
     def update(
         self, p: np.ndarray, g: np.ndarray, lr: np.floating, slots: Sequence[np.ndarray]
     ) -> None:
-        step = lr * g
+        step, ahead = self.work_arrays(p, 2)
+        np.multiply(g, lr, out=step)
         if not slots:
             p -= step
             return
@@ -55,7 +57,12 @@ class SGD(Optimizer):
         mu = as_keras_casts(self.momentum, p.dtype)
         m *= mu
         m -= step
-        p += mu * m - step if self.nesterov else m
+        if self.nesterov:
+            np.multiply(m, mu, out=ahead)
+            ahead -= step
+            p += ahead
+        else:
+            p += m
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"momentum": self.momentum, "nesterov": self.nesterov}

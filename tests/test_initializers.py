@@ -134,7 +134,7 @@ def test_errors_say_what_was_received():
         initializers.VarianceScaling(mode="fan")
     with pytest.raises(ValueError, match=r"distribution='gamma'.*'uniform'"):
         initializers.VarianceScaling(distribution="gamma")
-    with pytest.raises(ValueError, match=r"HeNormal received input_axes=0.*Expected None"):
+    with pytest.raises(ValueError, match=r"HeNormal received input_axes=0.*both or neither"):
         initializers.HeNormal(input_axes=0)
     with pytest.raises(ValueError, match=r"Did you mean 'he_normal'\?"):
         initializers.get("he_norml")

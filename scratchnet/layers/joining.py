@@ -13,6 +13,8 @@ from scratchnet.layers.several_inputs import SeveralInputs
 
 Arrays = list[np.ndarray]
 
+_EPSILON = 1e-7  # the shortest length that is divided by: keras.config.epsilon()
+
 
 class Concatenate(SeveralInputs):
     """y: the inputs side by side along `axis`; their other sizes are equal.
@@ -117,7 +119,10 @@ class Dot(SeveralInputs):
         axes = self._axes([each.shape for each in x])
         factors = x
         if self.normalize:
-            factors = [ops.unit_vectors(each, axis) for each, axis in zip(x, axes, strict=True)]
+            factors = [
+                ops.unit_normalization(each, (axis,), _EPSILON)
+                for each, axis in zip(x, axes, strict=True)
+            ]
         return ops.batch_dot(*factors, axes), (x, factors)
 
     def backward(  # type: ignore[override]
@@ -128,7 +133,8 @@ class Dot(SeveralInputs):
         gradients = list(ops.batch_dot_backward(dy, *factors, axes))
         if self.normalize:
             gradients = [
-                ops.unit_vectors_backward(*each) for each in zip(gradients, x, axes, strict=True)
+                ops.unit_normalization_backward(gradient, each, (axis,), _EPSILON)
+                for gradient, each, axis in zip(gradients, x, axes, strict=True)
             ]
         return gradients, []
 

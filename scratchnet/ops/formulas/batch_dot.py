@@ -1,16 +1,16 @@
-"""Products of two arrays along one axis of each, sample by sample, and vectors of length 1.
+"""Products of two arrays along one axis of each, sample by sample.
 
-    batch_dot      y[n, i, j] = Σ_k a[n, i, k] · b[n, j, k]
-                   ∂L/∂a[n, i, k] = Σ_j dy[n, i, j] · b[n, j, k],  and the same for b
-    unit_vectors   y = r·x,  r = min(1/‖x‖, 1/ε)
-                   ∂L/∂x = r·(dy − y·Σ dy·y),  but dy/ε where ‖x‖ < ε
+    y[n, i, j] = Σ_k a[n, i, k] · b[n, j, k]
+    ∂L/∂a[n, i, k] = Σ_j dy[n, i, j] · b[n, j, k],    ∂L/∂b[n, j, k] = Σ_i dy[n, i, j] · a[n, i, k]
 
 i stands for all axes that a has besides, j for all that b has.
 
-Source: keras/src/layers/merging/dot.py; keras/src/ops/nn.py (normalize).
+Source: keras/src/layers/merging/dot.py (batch_dot).
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from jaxtyping import Shaped
@@ -18,8 +18,6 @@ from jaxtyping import Shaped
 A = Shaped[np.ndarray, "N *A"]
 B = Shaped[np.ndarray, "N *B"]
 C = Shaped[np.ndarray, "N *C"]
-
-EPSILON = 1e-7  # as keras.config.epsilon()
 
 
 def batch_dot(a: A, b: B, axes: tuple[int, int]) -> C:
@@ -40,31 +38,6 @@ def batch_dot_backward(dy: C, a: A, b: B, axes: tuple[int, int]) -> tuple[A, B]:
     return _unrows(da, a, axes[0]), _unrows(db, b, axes[1])
 
 
-def unit_vectors(x: Shaped[np.ndarray, "*shape"], axis: int) -> Shaped[np.ndarray, "*shape"]:
-    """x divided by its length along `axis`, or by ε = 1e-7 where that is larger."""
-    return x * np.minimum(_inverse_length(x, axis), _largest_factor(x.dtype))
-
-
-def unit_vectors_backward(
-    dy: Shaped[np.ndarray, "*shape"], x: Shaped[np.ndarray, "*shape"], axis: int
-) -> Shaped[np.ndarray, "*shape"]:
-    """∂L/∂x. Keras's is NaN for x = 0, where its 1/‖x‖ is infinite; here it is dy/ε."""
-    inverse, largest = _inverse_length(x, axis), _largest_factor(x.dtype)
-    y = x * np.minimum(inverse, largest)
-    along = (dy * y).sum(axis=axis, keepdims=True)
-    return np.where(inverse <= largest, inverse * (dy - y * along), largest * dy)
-
-
-def _inverse_length(x: np.ndarray, axis: int) -> np.ndarray:
-    with np.errstate(divide="ignore"):
-        return 1 / np.sqrt((x * x).sum(axis=axis, keepdims=True))
-
-
-def _largest_factor(dtype: np.dtype) -> np.floating:
-    """1/ε, or the largest finite number of float16, which ends before it."""
-    return dtype.type(min(1 / EPSILON, float(np.finfo(dtype).max)))
-
-
 def _others(x: np.ndarray, axis: int) -> tuple[int, ...]:
     """The sizes of all axes but the first and `axis`."""
     return x.shape[1:axis] + x.shape[axis + 1 :]
@@ -73,7 +46,7 @@ def _others(x: np.ndarray, axis: int) -> tuple[int, ...]:
 def _rows(x: np.ndarray, axis: int) -> np.ndarray:
     """(N, other cells, K) with `axis` last."""
     moved = np.moveaxis(x, axis, -1)
-    return moved.reshape(len(x), int(np.prod(_others(x, axis))), x.shape[axis])
+    return moved.reshape(len(x), math.prod(_others(x, axis)), x.shape[axis])
 
 
 def _unrows(rows: np.ndarray, like: np.ndarray, axis: int) -> np.ndarray:

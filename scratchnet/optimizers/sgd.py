@@ -41,7 +41,7 @@ class SGD(Optimizer):
     ) -> None:
         check_share("SGD", momentum=momentum)
         super().__init__(learning_rate, **arguments)
-        self.momentum = momentum
+        self.momentum = float(momentum)
         self.nesterov = nesterov
         self.slot_groups = (("momentum",),) if momentum else ()
 

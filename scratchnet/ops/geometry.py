@@ -105,3 +105,84 @@ def conv2d_window(
             f"of filters that groups divides; the kernel has shape {tuple(kernel_shape)}."
         )
     return window2d(input_shape[1:3], kernel_shape[:2], strides, padding, dilation)
+
+
+def depthwise_window(
+    input_shape: Sequence[int],
+    kernel_shape: Sequence[int],
+    strides: Pair,
+    padding: str,
+    dilation: Pair,
+) -> Window:
+    """Geometry of a depthwise convolution of x: (N, H, W, C) with a kernel: (KH, KW, C, M).
+
+    Raises ValueError when the channels differ or the output would be empty.
+    """
+    if input_shape[-1] != kernel_shape[2]:
+        raise ValueError(
+            f"The channels of the image and of the kernel differ: received x of shape "
+            f"{tuple(input_shape)} with {input_shape[-1]} channels and a depthwise kernel of shape "
+            f"{tuple(kernel_shape)}, which expects {kernel_shape[2]}. Images are channels-last, "
+            f"(N, H, W, C), and a depthwise kernel is (KH, KW, C, multiplier)."
+        )
+    return window2d(input_shape[1:3], kernel_shape[:2], strides, padding, dilation)
+
+
+def transposed_size(i: int, k: int, s: int, d: int, padding: str, extra: int | None) -> int:
+    """Number of cells that a transposed convolution makes from i cells.
+
+    A convolution with stride s turns s neighbouring sizes into the same i; `extra`, the output
+    padding, says which of them comes back. With the window's span k' = (k − 1)·d + 1,
+
+        "valid":  (i − 1)·s + max(k', s)        or, with extra,  (i − 1)·s + k' + extra
+        "same":   i·s                           or, with extra,  (i − 1)·s + (k' mod 2) + extra
+
+    Source: keras/src/backend/common/backend_utils.py (compute_conv_transpose_output_shape).
+    """
+    span = (k - 1) * d + 1
+    if padding == "valid":
+        return (i - 1) * s + (max(span, s) if extra is None else span + extra)
+    return i * s if extra is None else (i - 1) * s + span % 2 + extra
+
+
+def transposed_output(
+    input_shape: Sequence[int],
+    kernel_shape: Sequence[int],
+    strides: Pair,
+    padding: str,
+    dilation: Pair,
+    output_padding: Pair | None,
+) -> tuple[int, int, int, int]:
+    """Shape of y: (N, OH, OW, F) for x: (N, H, W, C) and a kernel: (KH, KW, F, C).
+
+    Raises ValueError when the channels differ, or when no convolution would turn y's size back
+    into x's.
+    """
+    n, *size, channels = input_shape
+    if channels != kernel_shape[3]:
+        raise ValueError(
+            f"The channels of the image and of the kernel differ: received x of shape "
+            f"{tuple(input_shape)} with {channels} channels and a kernel of shape "
+            f"{tuple(kernel_shape)}, which expects {kernel_shape[3]}. The kernel of a transposed "
+            f"convolution is (KH, KW, filters, C)."
+        )
+    extras = output_padding or (None, None)
+    per_axis = list(zip(size, kernel_shape[:2], strides, dilation, strict=True))
+    rows, columns = (
+        transposed_size(i, k, s, d, padding, extra)
+        for (i, k, s, d), extra in zip(per_axis, extras, strict=True)
+    )
+    back = [
+        output_size(o, k, s, d, padding)
+        for o, (_, k, s, d) in zip((rows, columns), per_axis, strict=True)
+    ]
+    if back != size or min(size) < 1:
+        raise ValueError(
+            f"A transposed convolution of an image of {tuple(size)} with a window of "
+            f"{tuple(kernel_shape[:2])}, strides {tuple(strides)}, dilation {tuple(dilation)}, "
+            f"padding={padding!r} and output_padding={output_padding} would make ({rows}, "
+            f"{columns}) cells, which the convolution turns into {tuple(back)}. Expected the same "
+            f"size again, at least one row and one column: leave output_padding at None, or make "
+            f"it smaller than the strides, and with padding='same' and an even window at least 1."
+        )
+    return n, rows, columns, kernel_shape[2]

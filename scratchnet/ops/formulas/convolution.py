@@ -52,11 +52,11 @@ def conv2d(
         ValueError: channels that do not fit, an empty output, an unknown padding.
     """
     window = conv2d_window(x.shape, kernel.shape, strides, padding, dilation, groups)
-    x_padded = _pad(x, window)
+    x_padded = pad_image(x, window)
     parts = []
     for x_g, w_g in zip(_split(x_padded, groups), _split(kernel, groups), strict=True):
         y_g = np.zeros((len(x), *window.output, w_g.shape[-1]), np.result_type(x, kernel))
-        for a, b, rows, columns in _taps(kernel.shape, window.output, strides, dilation):
+        for a, b, rows, columns in taps(kernel.shape, window.output, strides, dilation):
             y_g += x_g[:, rows, columns] @ w_g[a, b]
         parts.append(y_g)
     return np.concatenate(parts, axis=-1)
@@ -82,7 +82,7 @@ def conv2d_input_gradient(
     for dx_g, dy_g, w_g in zip(
         _split(dx_padded, groups), _split(dy, groups), _split(kernel, groups), strict=True
     ):
-        for a, b, rows, columns in _taps(kernel.shape, window.output, strides, dilation):
+        for a, b, rows, columns in taps(kernel.shape, window.output, strides, dilation):
             dx_g[:, rows, columns] += dy_g @ w_g[a, b].T
     return np.ascontiguousarray(dx_padded[:, top : top + h, left : left + w])
 
@@ -101,12 +101,12 @@ def conv2d_kernel_gradient(
     Args: as `conv2d`; `dy` (N, OH, OW, F) is ∂L/∂y, `kernel_shape` is (KH, KW, C/groups, F).
     """
     window = conv2d_window(x.shape, kernel_shape, strides, padding, dilation, groups)
-    x_padded = _pad(x, window)
+    x_padded = pad_image(x, window)
     dkernel = np.zeros(kernel_shape, np.result_type(dy, x))
     for x_g, dy_g, dw_g in zip(
         _split(x_padded, groups), _split(dy, groups), _split(dkernel, groups), strict=True
     ):
-        for a, b, rows, columns in _taps(kernel_shape, window.output, strides, dilation):
+        for a, b, rows, columns in taps(kernel_shape, window.output, strides, dilation):
             dw_g[a, b] = np.tensordot(x_g[:, rows, columns], dy_g, axes=((0, 1, 2), (0, 1, 2)))
     return dkernel
 
@@ -127,7 +127,7 @@ def conv2d_backward(
     return dx, dkernel
 
 
-def _pad(x: np.ndarray, window: Window) -> np.ndarray:
+def pad_image(x: np.ndarray, window: Window) -> np.ndarray:
     """x̃: the image with zeros around it."""
     return np.pad(x, ((0, 0), window.pad_rows, window.pad_columns, (0, 0)))
 
@@ -137,7 +137,7 @@ def _split(array: np.ndarray, groups: int) -> list[np.ndarray]:
     return np.split(array, groups, axis=-1)
 
 
-def _taps(
+def taps(
     kernel_shape: tuple[int, ...], output: Pair, strides: Pair, dilation: Pair
 ) -> Iterator[tuple[int, int, slice, slice]]:
     """Each tap (a, b) with the rows and columns of x̃ that it sees, one for each output cell."""

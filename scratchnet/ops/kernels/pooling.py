@@ -67,11 +67,45 @@ def average_pool2d_backward(
     return dx
 
 
-# A whole map is one window, which NumPy's reductions serve as fast as a kernel would.
-global_max_pool2d = formulas.global_max_pool2d
-global_max_pool2d_backward = formulas.global_max_pool2d_backward
-global_average_pool2d = formulas.global_average_pool2d
-global_average_pool2d_backward = formulas.global_average_pool2d_backward
+def global_max_pool2d(x: np.ndarray) -> np.ndarray:
+    """As `formulas.global_max_pool2d`."""
+    if not (served(x) and x.ndim == 4):
+        return formulas.global_max_pool2d(x)
+    y = empty((len(x), x.shape[-1]), x.dtype.newbyteorder("="))
+    _global_max_forward(_as_cells(x), y)
+    return y
+
+
+def global_max_pool2d_backward(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """As `formulas.global_max_pool2d_backward`."""
+    if not (served(dy, x) and dy.shape == (len(x), x.shape[-1])):
+        return formulas.global_max_pool2d_backward(dy, x)
+    dx = empty(x.shape, dy.dtype.newbyteorder("="))
+    _global_max_backward(ready(dy), _as_cells(x), _as_cells(dx))
+    return dx
+
+
+def global_average_pool2d(x: np.ndarray) -> np.ndarray:
+    """As `formulas.global_average_pool2d`; the sum is taken in float64."""
+    if not (served(x) and x.ndim == 4):
+        return formulas.global_average_pool2d(x)
+    y = empty((len(x), x.shape[-1]), x.dtype.newbyteorder("="))
+    _global_average_forward(_as_cells(x), y)
+    return y
+
+
+def global_average_pool2d_backward(dy: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+    """As `formulas.global_average_pool2d_backward`."""
+    if not (served(dy) and dy.shape == (input_shape[0], input_shape[-1]) and min(input_shape)):
+        return formulas.global_average_pool2d_backward(dy, input_shape)
+    dx = empty(input_shape, dy.dtype.newbyteorder("="))
+    _global_average_backward(ready(dy), _as_cells(dx))
+    return dx
+
+
+def _as_cells(x: np.ndarray) -> np.ndarray:
+    """(N, H, W, C) as (N, H·W, C)."""
+    return ready(x).reshape(len(x), -1, x.shape[-1])
 
 
 def _geometry(
@@ -163,7 +197,67 @@ def _average_pool2d_backward(dy, dx, kh, kw, sh, sw, top, left):  # type: ignore
                             dx[n, i, j, c] += dy[n, p, q, c] / ((i1 - i0) * (j1 - j0))
 
 
+def _max_of_cells(cells, best):  # type: ignore[no-untyped-def]
+    best[:] = cells[0]
+    for cell in range(1, len(cells)):
+        values = cells[cell]
+        for c in range(len(best)):
+            value, before = values[c], best[c]
+            best[c] = before if (value <= before) | (before != before) else value
+
+
+_largest = jit(_max_of_cells, parallel=False)
+
+
+def _global_max_pool2d(x, y):  # type: ignore[no-untyped-def]
+    for n in prange(len(x)):
+        _largest(x[n], y[n])
+
+
+def _global_max_pool2d_backward(dy, x, dx):  # type: ignore[no-untyped-def]
+    images, cells, channels = x.shape
+    for n in prange(images):
+        best, count = np.empty(channels, x.dtype), np.zeros(channels, x.dtype)
+        _largest(x[n], best)
+        for cell in range(cells):
+            values = x[n, cell]
+            for c in range(channels):
+                count[c] += 1 if values[c] == best[c] else 0
+        # A NaN equals nothing: where it is the maximum the count is 0 and all cells get NaN
+        share, nothing = np.ones_like(count) / count * dy[n], np.zeros_like(count) / count * dy[n]
+        for cell in range(cells):
+            values, target = x[n, cell], dx[n, cell]
+            for c in range(channels):
+                target[c] = share[c] if values[c] == best[c] else nothing[c]
+
+
+def _global_average_pool2d(x, y):  # type: ignore[no-untyped-def]
+    images, cells, channels = x.shape
+    for n in prange(images):
+        total = np.zeros(channels)
+        for cell in range(cells):
+            values = x[n, cell]
+            for c in range(channels):
+                total[c] += values[c]
+        for c in range(channels):
+            y[n, c] = total[c] / cells
+
+
+def _global_average_pool2d_backward(dy, dx):  # type: ignore[no-untyped-def]
+    images, cells, channels = dx.shape
+    for n in prange(images):
+        share = dy[n] / dy.dtype.type(cells)
+        for cell in range(cells):
+            target = dx[n, cell]
+            for c in range(channels):
+                target[c] = share[c]
+
+
 _max_forward = jit(_max_pool2d)
 _max_backward = jit(_max_pool2d_backward)
 _average_forward = jit(_average_pool2d)
 _average_backward = jit(_average_pool2d_backward)
+_global_max_forward = jit(_global_max_pool2d)
+_global_max_backward = jit(_global_max_pool2d_backward)
+_global_average_forward = jit(_global_average_pool2d)
+_global_average_backward = jit(_global_average_pool2d_backward)

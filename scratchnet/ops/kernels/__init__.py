@@ -22,6 +22,12 @@ from scratchnet.ops.kernels.convolution import (
     conv2d_input_gradient,
     conv2d_kernel_gradient,
 )
+from scratchnet.ops.kernels.depthwise import (
+    depthwise_conv2d,
+    depthwise_conv2d_backward,
+    depthwise_conv2d_input_gradient,
+    depthwise_conv2d_kernel_gradient,
+)
 from scratchnet.ops.kernels.dropout import dropout, dropout_backward, dropout_mask
 from scratchnet.ops.kernels.linear import bias_add, bias_add_backward, dense, dense_backward
 from scratchnet.ops.kernels.normalization import (
@@ -39,4 +45,10 @@ from scratchnet.ops.kernels.pooling import (
     global_max_pool2d_backward,
     max_pool2d,
     max_pool2d_backward,
+)
+from scratchnet.ops.kernels.transposed import (
+    conv2d_transpose,
+    conv2d_transpose_backward,
+    conv2d_transpose_input_gradient,
+    conv2d_transpose_kernel_gradient,
 )

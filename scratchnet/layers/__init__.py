@@ -4,42 +4,122 @@ from __future__ import annotations
 
 from typing import Any
 
-from scratchnet.layers.activation import Activation, ReLU, Softmax
+from scratchnet.layers.activation import Activation, Identity, Softmax
+from scratchnet.layers.activity_regularization import ActivityRegularization
+from scratchnet.layers.attention import AdditiveAttention, Attention
 from scratchnet.layers.convolution import Conv2D
 from scratchnet.layers.dense import Dense
-from scratchnet.layers.dropout import Dropout
+from scratchnet.layers.dropout import (
+    AlphaDropout,
+    Dropout,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
+from scratchnet.layers.einsum_dense import EinsumDense
+from scratchnet.layers.embedding import Embedding
 from scratchnet.layers.input import Input, InputLayer
+from scratchnet.layers.joining import Concatenate, Dot, concatenate, dot
 from scratchnet.layers.layer import Layer
+from scratchnet.layers.layer_normalization import GroupNormalization, LayerNormalization
+from scratchnet.layers.measured_normalization import Normalization
+from scratchnet.layers.merge import (
+    Add,
+    Average,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from scratchnet.layers.noise import GaussianDropout, GaussianNoise
 from scratchnet.layers.normalization import BatchNormalization
+from scratchnet.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
 from scratchnet.layers.pooling import (
     AveragePooling2D,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     MaxPooling2D,
 )
-from scratchnet.layers.reshaping import Flatten
+from scratchnet.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
+from scratchnet.layers.rescaling import Rescaling
+from scratchnet.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from scratchnet.layers.resizing import CenterCrop, Resizing
 from scratchnet.layers.symbolic import SymbolicTensor
+from scratchnet.layers.unit_normalization import RMSNormalization, UnitNormalization
+from scratchnet.layers.upsampling import UpSampling1D, UpSampling2D
 from scratchnet.names import unknown_name_message
 
 __all__ = [
+    "ELU",
     "Activation",
+    "ActivityRegularization",
+    "Add",
+    "AdditiveAttention",
+    "AlphaDropout",
+    "Attention",
+    "Average",
     "AveragePooling2D",
     "BatchNormalization",
+    "CenterCrop",
+    "Concatenate",
     "Conv2D",
+    "Cropping1D",
+    "Cropping2D",
     "Dense",
+    "Dot",
     "Dropout",
+    "EinsumDense",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
+    "Identity",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Normalization",
+    "PReLU",
+    "Permute",
+    "RMSNormalization",
     "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
+    "Resizing",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "Subtract",
     "SymbolicTensor",
+    "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "add",
+    "average",
+    "concatenate",
     "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
     "serialize",
+    "subtract",
 ]
 
 _KNOWN: dict[str, type[Layer]] = {
@@ -49,10 +129,13 @@ _KNOWN: dict[str, type[Layer]] = {
 }
 
 
+_MODULES = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
+
+
 def serialize(layer: Layer) -> dict[str, Any]:
     """A layer as Keras writes it: its class, where that is, and its configuration."""
     return {
-        "module": "keras" if hasattr(layer, "layers") else "keras.layers",
+        "module": _MODULES.get(type(layer).__name__, "keras.layers"),
         "class_name": type(layer).__name__,
         "config": layer.get_config(),
         "registered_name": None,
@@ -66,10 +149,11 @@ def deserialize(entry: dict[str, Any]) -> Layer:
     Raises ValueError for a class that is not known, with the closest that is.
     """
     name = entry["class_name"]
-    if name == "Sequential":
-        from scratchnet.models import Sequential  # models import layers
+    if name in ("Sequential", "Functional", "Model"):
+        from scratchnet import models  # they import layers
 
-        return Sequential.from_config(entry["config"])
+        kind = models.Sequential if name == "Sequential" else models.Functional
+        return kind.from_config(entry["config"])
     if name not in _KNOWN:
-        raise ValueError(unknown_name_message("layer", name, [*_KNOWN, "Sequential"]))
+        raise ValueError(unknown_name_message("layer", name, [*_KNOWN, "Sequential", "Functional"]))
     return _KNOWN[name].from_config(entry["config"])

@@ -1,34 +1,29 @@
-"""Dropout: in training each cell is kept with probability 1 − r and scaled up for it.
+"""Dropout: in training each cell is kept with probability 1 − r.
 
-    y = x / (1 − r) where kept, else 0;    ∂L/∂x = dy / (1 − r) where kept, else 0
+    dropout        y = x / (1 − r) where kept, else 0
+                   ∂L/∂x = dy / (1 − r) where kept, else 0
+    alpha_dropout  y = a·x + b where kept, else a·α′ + b
+                   ∂L/∂x = a·dy where kept, else 0
+                   α′ = −λ·α,  a = 1 / √((1 − r)·(1 + r·α′²)),  b = −a·r·α′
 
-The scaling keeps the expected value, so nothing has to change at inference. The mask comes from
-a counter-based generator: the bits of cell i are a hash of (seed, call, i) and of nothing else.
-Any cell can be computed alone, in any order, by any thread and by any other library, which is
-what lets a Keras model draw the same masks.
+Dropout's scaling keeps the expected value, so nothing has to change at inference. Alpha dropout
+keeps mean 0 and variance 1 too: it puts a dropped cell at α′, where selu (of λ and α) levels off
+below, and a and b undo what that does to mean and variance. The mask comes from `random_bits`.
 
-Source: Srivastava et al., "Dropout" (2014); inverted scaling as keras.layers.Dropout. Counter-
-based generation: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011). The mixing
-function is "lowbias32" of Chris Wellons's hash-prospector (public domain).
+Sources: Srivastava et al., "Dropout" (2014), scaled as keras.layers.Dropout; Klambauer et al.,
+"Self-Normalizing Neural Networks" (2017); keras/src/layers/regularization/alpha_dropout.py.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-
-def mix32(h: np.ndarray) -> np.ndarray:
-    """A bijection of 32-bit integers whose output bits each depend on every input bit."""
-    h = h.astype(np.uint32)
-    h ^= h >> np.uint32(16)
-    h *= np.uint32(0x7FEB352D)
-    h ^= h >> np.uint32(15)
-    h *= np.uint32(0x846CA68B)
-    h ^= h >> np.uint32(16)
-    return h
+from scratchnet.ops.formulas.random_bits import random_bits
+from scratchnet.ops.formulas.rectifiers import SELU_ALPHA, SELU_SCALE
 
 
 def dropout_mask(
@@ -36,18 +31,14 @@ def dropout_mask(
 ) -> Bool[np.ndarray, "*shape"]:
     """True where a cell is kept, which happens with probability 1 − rate.
 
-        h_i = mix(mix(i) ⊕ mix(mix(seed) ⊕ call)),   kept  ⇔  ⌊h_i / 2⁸⌋ ≥ round(rate · 2²⁴)
+        kept  ⇔  bits_i ≥ round(rate · 2²⁴)
 
     Args:
         shape: of the mask; i counts its cells in C order.
         rate: r, the probability of dropping a cell, 0 ≤ r ≤ 1.
         key: (seed, call), two integers below 2³²; the same key gives the same mask.
     """
-    seed, call = (np.array([part], np.uint32) for part in key)
-    stream = mix32(mix32(seed) ^ call)
-    cells = np.arange(np.prod(shape, dtype=np.int64)).astype(np.uint32)
-    bits = mix32(mix32(cells) ^ stream) >> np.uint32(8)
-    return (bits >= round(rate * 2**24)).reshape(shape)
+    return (random_bits(math.prod(shape), key) >= round(rate * 2**24)).reshape(shape)
 
 
 def dropout(
@@ -70,3 +61,32 @@ def dropout_backward(
 ) -> Shaped[np.ndarray, "*shape"]:
     """∂L/∂x, the same map as forward: what was dropped gets no gradient."""
     return dropout(dy, keep, rate)
+
+
+def alpha_dropout(
+    x: Shaped[np.ndarray, "*shape"], keep: Bool[np.ndarray, ...], rate: float
+) -> Shaped[np.ndarray, "*shape"]:
+    """y = a·x + b where `keep`, else a·α′ + b.
+
+    Args:
+        x: any shape.
+        keep: mask that broadcasts to the shape of x.
+        rate: r < 1.
+    """
+    alpha, a, b = _alpha_scaling(rate)
+    return a * np.where(keep, x, alpha) + b
+
+
+def alpha_dropout_backward(
+    dy: Shaped[np.ndarray, "*shape"], keep: Bool[np.ndarray, ...], rate: float
+) -> Shaped[np.ndarray, "*shape"]:
+    """∂L/∂x = a·dy where `keep`, else 0."""
+    _, a, _ = _alpha_scaling(rate)
+    return np.where(keep, a * dy, 0)
+
+
+def _alpha_scaling(rate: float) -> tuple[float, float, float]:
+    """(α′, a, b) of alpha dropout."""
+    alpha = -SELU_SCALE * SELU_ALPHA
+    a = 1 / math.sqrt((1 - rate) * (1 + rate * alpha**2))
+    return alpha, a, -a * rate * alpha

@@ -1,4 +1,4 @@
-"""Activations in one pass over memory. Meaning: `ops.formulas.activations`."""
+"""Activations in one pass over memory. Meaning: `ops.formulas`."""
 
 from __future__ import annotations
 

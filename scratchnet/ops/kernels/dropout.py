@@ -9,7 +9,7 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops import formulas
-from scratchnet.ops.formulas.dropout import mix32
+from scratchnet.ops.formulas.random_bits import stream_of
 from scratchnet.ops.kernels.jit import jit, ready, served
 from scratchnet.ops.kernels.memory import empty
 
@@ -31,11 +31,9 @@ def dropout_backward(dy: np.ndarray, keep: np.ndarray, rate: float) -> np.ndarra
 
 def dropout_mask(shape: Sequence[int], rate: float, key: tuple[int, int]) -> np.ndarray:
     """As `formulas.dropout_mask`."""
-    seed, call = (np.array([part], np.uint32) for part in key)
-    stream = mix32(mix32(seed) ^ call)[0]
     keep = empty((math.prod(shape),), np.bool_)
     if keep.size:
-        _mask(keep, np.uint64(stream), round(rate * 2**24))
+        _mask(keep, np.uint64(stream_of(key)[0]), round(rate * 2**24))
     return keep.reshape(shape)
 
 

@@ -104,7 +104,7 @@ def _descent(library: Any) -> Any:
 
         return Descent(0.3, weight_decay=0.25)
 
-    class KerasDescent(library.Optimizer):  # type: ignore[name-defined, misc]
+    class KerasDescent(library.Optimizer):
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             self.assign_sub(variable, learning_rate * gradient)
 

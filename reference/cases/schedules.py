@@ -84,7 +84,7 @@ def _own_schedule() -> float:
         def __call__(self, step: Any) -> Any:
             return 0.5 / (1 + step)
 
-    class KerasOwn(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    class KerasOwn(keras.optimizers.schedules.LearningRateSchedule):
         def __call__(self, step: Any) -> Any:
             return 0.5 / (1 + keras.ops.cast(step, "float64"))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.twin import twin_layer
+from reference.twin import finalize, twin_layer
 from scratchnet.layers import Layer
 from scratchnet.layers.layer import shape_of
 
@@ -89,6 +89,7 @@ def built_twin(layer: Layer) -> Any:
     theirs.build(layer.input_shape)
     if layer.weights:
         theirs.set_weights(layer.get_weights())
+        finalize(theirs)
     theirs.trainable = layer.trainable
     return theirs
 

@@ -6,6 +6,10 @@ same upstream gradient, so an error cannot hide behind, or be blamed on, another
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -13,11 +17,11 @@ import scratchnet as sn
 from reference.agreement import built_twin, keras_gradients, relative_error
 from reference.device import prepare
 from reference.twin import twin
+from scratchnet.layers import Layer, SymbolicTensor
+from scratchnet.layers.symbolic import Node, leaves
 
 
-def compare(
-    model: sn.Sequential, x: np.ndarray, y: np.ndarray | None = None, seed: int = 0
-) -> pd.DataFrame:
+def compare(model: sn.Model, x: Any, y: Any = None, seed: int = 0) -> pd.DataFrame:
     """Errors of every layer in training mode, and of the loss where y is given.
 
     Args:
@@ -33,34 +37,9 @@ def compare(
     device = prepare()
     rng = np.random.default_rng(seed)
     rows: list[tuple[str, str, float]] = []
-    x = np.asarray(x).astype(model.dtype)
-    statistics = [(weight, weight.numpy()) for weight in model.weights if not weight.can_train]
-    seeds = [
-        (layer, layer.seed_state.copy())
-        for layer in model.layers
-        if isinstance(layer, sn.layers.Dropout)
-    ]
-    activity = x
-    for layer in model.layers:
-        theirs = built_twin(layer)
-        ours_y, saved = layer.forward(activity, True)
-        dy = rng.standard_normal(ours_y.shape).astype(ours_y.dtype)
-        their_y, their_dx, their_grads = keras_gradients(theirs, activity, dy)
-        dx, grads = layer.backward(dy, saved)
-        rows.append((layer.name, "output", relative_error(ours_y, their_y)))
-        rows.append((layer.name, "input gradient", relative_error(dx, their_dx)))
-        for weight, ours_g, their_g in zip(
-            layer.trainable_weights, grads, their_grads, strict=True
-        ):
-            rows.append((layer.name, f"{weight.name} gradient", relative_error(ours_g, their_g)))
-        for weight, value in zip(layer.weights, theirs.get_weights(), strict=False):
-            if not weight.can_train:
-                rows.append((layer.name, weight.name, relative_error(weight.value, value)))
-        activity = ours_y
-    for weight, value in statistics:
-        weight.assign(value)
-    for layer, state in seeds:
-        layer.seed_state[:] = state
+    with _unchanged(model):
+        for node, inputs, options in _calls(model, x):
+            rows += _layer_rows(node.layer, inputs, options, node.training is not False, rng)
     if y is not None and model.compiled:
         copy = twin(model)
         ours = model.test_on_batch(x, y, return_dict=True)["loss"]
@@ -71,8 +50,91 @@ def compare(
     return frame
 
 
+def _calls(model: sn.Model, x: Any) -> Iterator[tuple[Node, Any, dict[str, Any]]]:
+    """Each call in the model's graph with the arrays that it receives in training."""
+    values: dict[Any, Any] = {}
+    arrays = model.cast([np.asarray(each) for each in model._flat("inputs", x)])
+    for tensor, array in zip(model.inputs, arrays, strict=True):
+        values[tensor.node, tensor.index] = array
+
+    def value(option: Any) -> Any:
+        is_symbolic = isinstance(option, SymbolicTensor)
+        return values[option.node, option.index] if is_symbolic else option
+
+    for node in model.graph.nodes:
+        if not node.sources:
+            continue
+        given = [values[tensor.node, tensor.index] for tensor in node.inputs]
+        inputs = node.layer.cast(given if node.several else given[0])
+        options = {name: value(option) for name, option in node.options.items()}
+        yield node, inputs, options
+        outputs = node.layer.forward(inputs, node.training is not False, **options)[0]
+        for i, output in enumerate(leaves(outputs)):
+            values[node, i] = output
+
+
+def _layer_rows(
+    layer: Layer, x: Any, options: dict[str, Any], training: bool, rng: np.random.Generator
+) -> list[tuple[str, str, float]]:
+    """(layer, quantity, error) of one call; the layer's own state stays as it was."""
+    theirs = built_twin(layer)
+    with _unchanged(layer):
+        y, saved = layer.forward(x, training, **options)
+        dy = rng.standard_normal(y.shape).astype(y.dtype)
+        their_y, their_dx, their_gradients = keras_gradients(
+            theirs, x, dy, training, layer.spread_inputs, **options
+        )
+        dx, gradients = layer.backward(dy, saved)
+        rows = [("output", relative_error(y, their_y))]
+        several = isinstance(x, list)
+        for i, (ours, other) in enumerate(
+            zip(dx if several else [dx], their_dx if several else [their_dx], strict=True)
+        ):
+            if ours is not None:
+                rows.append(
+                    (
+                        f"input gradient {i}" * several or "input gradient",
+                        relative_error(ours, other),
+                    )
+                )
+        for weight, ours, other in zip(
+            layer.trainable_weights, gradients, their_gradients, strict=True
+        ):
+            rows.append((f"{weight.name} gradient", relative_error(ours, other)))
+        for weight, other in zip(layer.weights, theirs.get_weights(), strict=False):
+            if not weight.can_train:
+                rows.append((weight.name, relative_error(weight.value, other)))
+    return [(layer.name, *row) for row in rows]
+
+
+@contextmanager
+def _unchanged(layer: Layer) -> Iterator[None]:
+    """What a call in training changes, statistics and the states of masks, is put back."""
+    inside = [*_inside(layer)]
+    statistics = [(w, w.numpy()) for each in inside for w in each.weights if not w.can_train]
+    masks = [(each.seed_state, each.seed_state.copy()) for each in inside if _draws(each)]
+    try:
+        yield
+    finally:
+        for weight, value in statistics:
+            weight.assign(value)
+        for state, before in masks:
+            state[:] = before
+
+
+def _inside(layer: Layer) -> Iterator[Layer]:
+    """The layer and, where it is a model, all layers in it."""
+    yield layer
+    for each in layer.layers if isinstance(layer, sn.Model) else []:
+        yield from _inside(each)
+
+
+def _draws(layer: Layer) -> bool:
+    return getattr(layer, "seed_state", None) is not None
+
+
 def weights_after_training(
-    model: sn.Sequential, x: np.ndarray, y: np.ndarray, steps: int = 20, batch_size: int = 32
+    model: sn.Model, x: np.ndarray, y: np.ndarray, steps: int = 20, batch_size: int = 32
 ) -> float:
     """The largest difference |a − b| of any weight after so many steps on the same batches.
 

@@ -1,27 +1,27 @@
 """The Keras model that a scratchnet model stands for, with the same weights.
 
 `getattr(keras.layers, type(layer).__name__).from_config(layer.get_config())` is the mapping. The
-one exception is Dropout, whose masks Keras draws in its own way: the twin draws scratchnet's.
+one exception are random layers, whose numbers Keras draws in its own way: a twin draws scratchnet's
+(`reference.injected`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
 from typing import Any
-
-import numpy as np
 
 import scratchnet as sn
 from reference.device import prepare
+from reference.injected import injected_layer
 from scratchnet import layers as sn_layers
 from scratchnet import losses as sn_losses
 from scratchnet import metrics as sn_metrics
 from scratchnet import optimizers as sn_optimizers
+from scratchnet.layers.dropout import RandomLayer
+from scratchnet.layers.symbolic import leaves, mapped
 
 
-def twin(model: sn.Sequential) -> Any:
-    """A `keras.Sequential` with the layers, weights and compilation of a built model.
+def twin(model: sn.Model) -> Any:
+    """The Keras model with the graph, weights and compilation of a built model.
 
     Args:
         model: built scratchnet model.
@@ -38,92 +38,83 @@ def twin(model: sn.Sequential) -> Any:
             f"The model {model.name!r} is not built, so there are no weights to copy. Give it an "
             f"Input as its first layer, or call model.build(input_shape)."
         )
-    input_dtype = model.input_layer.dtype if model.input_layer else model.dtype
-    copy = keras.Sequential(
-        [keras.Input(batch_shape=model.input_shape, dtype=input_dtype)], name=model.name
-    )
-    for layer in model.layers:
-        copy.add(twin_layer(layer))
+    copy = _wired_alike(model)
     copy.set_weights(model.get_weights())
+    finalize(copy)
     if model.compiled:
-        plain, weighted = model._metric_sources
         copy.compile(
             optimizer=keras.optimizers.deserialize(sn_optimizers.serialize(model._optimizer())),
-            loss=keras.losses.deserialize(sn_losses.serialize(model.loss)),
-            metrics=[_metric(metric) for metric in plain] or None,
-            weighted_metrics=[_metric(metric) for metric in weighted] or None,
+            **{name: _of_keras(value) for name, value in model.compile_arguments.items()},
         )
     return copy
+
+
+def _wired_alike(model: sn.Model) -> Any:
+    """The same calls of the layers' twins, on Keras's symbolic tensors."""
+    import keras
+
+    twins: dict[sn_layers.Layer, Any] = {}
+    tensors: dict[Any, Any] = {}
+
+    def tensor(value: Any) -> Any:
+        is_symbolic = isinstance(value, sn_layers.SymbolicTensor)
+        return tensors[value.node, value.index] if is_symbolic else value
+
+    if isinstance(model, sn.Sequential):
+        start = model.inputs[0]
+        copy = keras.Sequential(
+            [keras.Input(batch_shape=start.shape, dtype=start.dtype)], name=model.name
+        )
+        for layer in model.layers:
+            copy.add(twin_layer(layer))
+        return copy
+    for node in model.graph.nodes:
+        layer = node.layer
+        if isinstance(layer, sn_layers.InputLayer):
+            outputs = keras.Input(batch_shape=layer.batch_shape, dtype=layer.dtype, name=layer.name)
+        else:
+            if layer not in twins:
+                twins[layer] = twin_layer(layer)
+            outputs = twins[layer](*mapped(tensor, node.args), **mapped(tensor, node.kwargs))
+        for i, output in enumerate(leaves(outputs)):
+            tensors[node, i] = output
+    return keras.Model(
+        mapped(tensor, model.input_structure),
+        mapped(tensor, model.output_structure),
+        name=model.name,
+    )
 
 
 def twin_layer(layer: sn_layers.Layer) -> Any:
     """The Keras layer for one scratchnet layer, without its weights."""
     import keras
 
-    if isinstance(layer, sn_layers.Dropout):
-        return _injected_dropout()(layer)
-    if isinstance(layer, sn.Sequential):
-        return twin(layer)
+    if isinstance(layer, RandomLayer):
+        return injected_layer(layer)
+    if isinstance(layer, sn.Model):
+        return _wired_alike(layer)
     return getattr(keras.layers, type(layer).__name__).from_config(layer.get_config())
 
 
-def _metric(source: Any) -> Any:
+def finalize(layer: Any) -> None:
+    """Let each Keras Normalization see weights that were set: it computes with copies of them."""
     import keras
 
-    if isinstance(source, sn_metrics.Metric):
-        return keras.metrics.deserialize(sn_metrics.serialize(source))
-    return source
+    for each in layer._flatten_layers():
+        if isinstance(each, keras.layers.Normalization):
+            each.finalize_state()
 
 
-@cache
-def _injected_dropout() -> Any:
+def _of_keras(item: Any) -> Any:
+    """Losses and metrics in a compile argument replaced by Keras's."""
     import keras
-    from keras import ops
 
-    class InjectedDropout(keras.layers.Dropout):
-        """Dropout whose masks are scratchnet's: a hash of seed, call and position.
-
-        The hash is computed in int32, whose products wrap around as those of uint32 do; a shift
-        to the right is masked, for int32 would fill it with the sign.
-        """
-
-        def __init__(self, source: sn_layers.Dropout) -> None:
-            super().__init__(source.rate, source.noise_shape, name=source.name, dtype=source.dtype)
-            if source.rate > 0:
-                # Keras keeps [seed, calls] as uint32 too, so both go on from here together
-                self.seed_generator.state.assign(source.seed_state)
-
-        def call(self, inputs: Any, training: bool = False) -> Any:
-            if not training or self.rate == 0:
-                return inputs
-            if self.rate == 1:
-                return ops.zeros_like(inputs)
-            state = self.seed_generator.next()
-            seed, call = _int32(state[0]), _int32(state[1])
-            stream = _mix(ops.bitwise_xor(_mix(seed), call))
-            shape = self._noise_shape(inputs)
-            count = ops.prod(ops.stack([ops.cast(n, "int32") for n in shape]))
-            cells = ops.arange(count, dtype="int32")
-            bits = _shift(_mix(ops.bitwise_xor(_mix(cells), stream)), 8)
-            keep = ops.reshape(bits >= round(self.rate * 2**24), shape)
-            kept = inputs / (1 - self.rate)  # a cast would pass float32
-            return ops.where(keep, kept, ops.zeros_like(inputs))
-
-        def _noise_shape(self, inputs: Any) -> Sequence[Any]:
-            shape = ops.shape(inputs)
-            noise = self.noise_shape or [None] * len(shape)
-            return [s if n is None else n for n, s in zip(noise, shape, strict=True)]
-
-    def _int32(value: Any) -> Any:
-        return ops.cast(value, "int32")
-
-    def _shift(h: Any, by: int) -> Any:
-        return ops.bitwise_and(ops.right_shift(h, by), (1 << (32 - by)) - 1)
-
-    def _mix(h: Any) -> Any:
-        for by, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-            h = ops.bitwise_xor(h, _shift(h, by))
-            h = h * int(np.array(factor, np.uint32).astype(np.int32))
-        return ops.bitwise_xor(h, _shift(h, 16))
-
-    return InjectedDropout
+    if isinstance(item, sn_metrics.Metric):
+        return keras.metrics.deserialize(sn_metrics.serialize(item))
+    if isinstance(item, sn_losses.Loss):
+        return keras.losses.deserialize(sn_losses.serialize(item))
+    if isinstance(item, (list, tuple)):
+        return [_of_keras(each) for each in item]
+    if isinstance(item, dict):
+        return {name: _of_keras(each) for name, each in item.items()}
+    return item

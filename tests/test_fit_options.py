@@ -197,7 +197,7 @@ def test_shuffling_is_the_seed_s_and_uses_every_sample_once():
         train_step = model._train_step
 
         def step(batch):
-            seen.append(batch.x[:, 0].tolist())
+            seen.append(batch.x[0][:, 0].tolist())
             return train_step(batch)
 
         model._train_step = step

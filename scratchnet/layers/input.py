@@ -17,7 +17,8 @@ class InputLayer(Layer):
     Args:
         shape: of one sample, without the batch axis; None where a size may vary.
         batch_size: fixed number of samples; None leaves it open.
-        dtype, name: as every layer.
+        dtype: as every layer, or an integer one: "int32", "int64", "uint8", "bool".
+        name: as every layer.
     """
 
     def __init__(
@@ -34,14 +35,18 @@ class InputLayer(Layer):
                 f"Input received shape={shape!r} and batch_shape={batch_shape!r}. Expected one of "
                 f"them: shape=(28, 28, 1) describes one sample."
             )
-        super().__init__(dtype=dtype, name=name, **_without_absent_features(kwargs))
+        integers = _integer_dtype(dtype)
+        super().__init__(
+            dtype=None if integers else dtype, name=name, **_without_absent_features(kwargs)
+        )
+        self.dtype = integers or self.dtype
         if batch_shape is None:
             batch_shape = (batch_size, *_sample_shape(shape))
         self.batch_shape: Shape = tuple(batch_shape)
         self.ensure_built(self.batch_shape)
-        node = Node(self, [], {}, (), {})
+        node = Node(self, [], {}, None, (), {})
         node.outputs = [SymbolicTensor(self.batch_shape, self.dtype, node, 0)]
-        self.output = node.outputs[0]
+        self.nodes.append(node)
 
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
         return x, None
@@ -76,6 +81,15 @@ def _sample_shape(shape: Any) -> tuple[int | None, ...]:
     if isinstance(shape, (int, np.integer)):
         raise ValueError(f"Input received shape={shape!r}. Expected a tuple, such as ({shape},).")
     return tuple(shape)
+
+
+def _integer_dtype(dtype: Any) -> str | None:
+    """The dtype's name where it is one of class numbers, tokens or pixels, else None."""
+    try:
+        name = np.dtype(dtype).name if dtype is not None else ""
+    except TypeError:
+        return None
+    return name if name in ("bool", "uint8", "int32", "int64") else None
 
 
 def _without_absent_features(arguments: dict[str, Any]) -> dict[str, Any]:

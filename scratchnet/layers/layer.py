@@ -67,7 +67,7 @@ class Layer:
 
     rank: ClassVar[int | None] = None  # number of axes that the input must have
     min_rank: ClassVar[int] = 1
-    several_inputs: ClassVar[bool] = False
+    several_inputs: bool = False
     spread_inputs: ClassVar[bool] = False  # whether a call takes them as arguments of their own
     call_options: ClassVar[tuple[str, ...]] = ()
 
@@ -90,7 +90,8 @@ class Layer:
         self.dtype = _dtype_name(dtype, self.name)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
-        self.input_shape: Shape | None = None
+        self.input_shape: Any = None  # a shape, or a list of them for several inputs
+        self.nodes: list[Node] = []  # the calls on symbolic tensors, in the order they were made
         self._trainable = trainable
         self._weights: list[Variable] = []
 
@@ -144,6 +145,15 @@ class Layer:
         """`backward` of `forward_logits`."""
         raise NotImplementedError(f"{type(self).__name__} does not end in an activation.")
 
+    @property
+    def penalises_activities(self) -> bool:
+        """Whether the output of this layer, or of one inside it, is penalised."""
+        return self.activity_regularizer is not None
+
+    def activity_penalty(self, saved: Saved) -> float:
+        """Σ of the penalties on the outputs of layers inside this one; a model has some."""
+        return 0.0
+
     # What all layers share
 
     def __call__(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
@@ -178,11 +188,15 @@ class Layer:
             )
         options = {name: value for name, value in options.items() if value is not None}
         if is_symbolic([inputs, options]):
-            return self._add_node(inputs, options, args, kwargs)
+            return self._add_node(inputs, options, training, args, kwargs)
         x = self.cast(inputs)
         self.ensure_built(shape_of(x, batch=False))
         self.check_input(shape_of(x))
-        return self.forward(x, bool(training), **options)[0]
+        return self.compute(x, bool(training), **options)
+
+    def compute(self, x: Any, training: bool, **options: Any) -> Any:
+        """The output alone, where no backward pass will follow."""
+        return self.forward(x, training, **options)[0]
 
     def cast(self, inputs: Any) -> Any:
         """The inputs as arrays of the layer's dtype; a layer that takes integers overrides it."""
@@ -194,11 +208,14 @@ class Layer:
         self,
         inputs: Any,
         options: dict[str, Any],
+        training: bool | None,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
         """Build the layer for the symbolic inputs' shapes and note the call."""
-        node = Node(self, inputs, options, args, kwargs)
+        if training is not None:
+            kwargs = kwargs | {"training": training}
+        node = Node(self, inputs, options, training, args, kwargs)
         if not all(isinstance(tensor, SymbolicTensor) for tensor in node.inputs):
             raise TypeError(
                 f"{self._label()} received symbolic tensors together with "
@@ -215,7 +232,8 @@ class Layer:
             SymbolicTensor(s, self.dtype, node, i)
             for i, s in enumerate(output if several else [output])
         ]
-        return node.outputs if several else node.outputs[0]
+        self.nodes.append(node)
+        return list(node.outputs) if several else node.outputs[0]
 
     def _output_shapes(self, shape: Any, options: dict[str, Any]) -> Any:
         """`compute_output_shape` of a call with these options; a list for several outputs."""
@@ -234,7 +252,7 @@ class Layer:
         self.input_shape = input_shape
         self.built = True
 
-    def check_input(self, shape: Shape) -> None:
+    def check_input(self, shape: Any) -> None:
         """Raise ValueError where `shape` has the wrong rank or differs from what was built."""
         if isinstance(shape, list):
             raise ValueError(
@@ -358,7 +376,27 @@ class Layer:
         return sum(weight.value.size for weight in self.weights)
 
     @property
-    def output_shape(self) -> Shape:
+    def input(self) -> Any:
+        """The symbolic tensor, or the list of them, that the layer was first called on."""
+        node = self._first_node()
+        return node.inputs if node.several else node.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor, or the list of them, that the layer's first call gave."""
+        outputs = self._first_node().outputs
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _first_node(self) -> Node:
+        if not self.nodes:
+            raise AttributeError(
+                f"{self._label()} was never called on a symbolic tensor, so it has no input and "
+                f"no output. Put it into a model that starts with an Input."
+            )
+        return self.nodes[0]
+
+    @property
+    def output_shape(self) -> Any:
         """Shape of the output for the shape the layer was built with."""
         if self.input_shape is None:
             raise AttributeError(

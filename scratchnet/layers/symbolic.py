@@ -68,6 +68,7 @@ class Node:
         inputs: the symbolic tensors, in order.
         several: whether the layer received a list and not a single tensor.
         options: further arguments of the call; a symbolic one gets no gradient.
+        training: the mode that the call fixed; None leaves it to the model.
         args, kwargs: how the layer was called, for the configuration.
         outputs: what the call gave.
     """
@@ -77,6 +78,7 @@ class Node:
         layer: Layer,
         inputs: Any,
         options: dict[str, Any],
+        training: bool | None,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
@@ -84,6 +86,7 @@ class Node:
         self.several = isinstance(inputs, (list, tuple))
         self.inputs: list[SymbolicTensor] = list(inputs) if self.several else [inputs]
         self.options = options
+        self.training = training
         self.args, self.kwargs = args, kwargs
         self.outputs: list[SymbolicTensor] = []
 

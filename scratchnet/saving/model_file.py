@@ -84,37 +84,33 @@ def load_model(filepath: str | Path, compile: bool = True) -> Model:
         model = layers.deserialize(entry)
         if not isinstance(model, Model):
             raise ValueError(
-                f"{str(filepath)!r} holds a {entry['class_name']}. Expected a Sequential model."
+                f"{str(filepath)!r} holds a {entry['class_name']}. Expected a model."
             )
         compile_config = entry.get("compile_config")
         if compile and compile_config:
-            model.compile(
-                optimizer=compile_config["optimizer"],
-                loss=compile_config["loss"],
-                metrics=compile_config.get("metrics"),
-                weighted_metrics=compile_config.get("weighted_metrics"),
-            )
+            names = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
+            model.compile(**{name: compile_config.get(name) for name in names})
         with archive.open("model.weights.h5") as weights:
             read_weights(weights, model)
     return model
 
 
 def _compile_config(model: Model) -> dict[str, Any]:
-    plain, weighted = model._metric_sources
-    return {
+    arguments = {name: _entry(value) for name, value in model.compile_arguments.items()}
+    return arguments | {
         "optimizer": optimizers.serialize(model._optimizer()),
-        "loss": _entry(model.loss),
-        "loss_weights": None,
-        "metrics": [_entry(metric) for metric in plain] or None,
-        "weighted_metrics": [_entry(metric) for metric in weighted] or None,
         "run_eagerly": False,
         "steps_per_execution": 1,
         "jit_compile": False,
     }
 
 
-def _entry(item: str | dict | Loss | Metric | Any) -> Any:
-    """A loss or metric as it stands in the file: a name, or a class with its configuration."""
+def _entry(item: Any) -> Any:
+    """Losses and metrics as they stand in the file: names, or classes with configurations."""
     if isinstance(item, Loss):
         return losses.serialize(item)
-    return metrics.serialize(item) if isinstance(item, Metric) else item
+    if isinstance(item, Metric):
+        return metrics.serialize(item)
+    if isinstance(item, (list, tuple)):
+        return [_entry(each) for each in item]
+    return {name: _entry(each) for name, each in item.items()} if isinstance(item, dict) else item

@@ -25,9 +25,9 @@ def clip(p: np.ndarray, upper: float | None = None) -> np.ndarray:
 
 
 def inside(p: np.ndarray, upper: float | None = None) -> np.ndarray:
-    """Where `clip` changes nothing: p's gradient is 0 elsewhere, as TensorFlow has it."""
+    """Where `clip` changes nothing, NaN included: elsewhere p has gradient 0, as in TensorFlow."""
     highest = 1 - epsilon() if upper is None else upper
-    return (p >= p.dtype.type(epsilon())) & (p <= p.dtype.type(highest))
+    return ~((p < p.dtype.type(epsilon())) | (p > p.dtype.type(highest)))
 
 
 def binary_log_loss(y: np.ndarray, y_pred: np.ndarray, from_logits: bool) -> np.ndarray:

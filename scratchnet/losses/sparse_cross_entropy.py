@@ -20,7 +20,8 @@ class SparseCategoricalCrossentropy(LabelLoss):
     """ℓ = −log p_t, with t the number of the right class.
 
     From logits, p = softmax(z) and ∂ℓ/∂z = p − onehot(t). From probabilities, p = ŷ kept in
-    [ε, 1 − ε] and then divided by its sum; what is cut off has gradient 0.
+    [ε, 1 − ε] and then divided by its sum; what is cut off has gradient 0. Of a model that ends in
+    a softmax the training loop takes the logits, but, as in Keras, not with an ignore_class.
 
     Args:
         from_logits: whether ŷ are logits.
@@ -35,8 +36,6 @@ class SparseCategoricalCrossentropy(LabelLoss):
     0.6931
     """
 
-    activation = "softmax"
-
     def __init__(
         self,
         from_logits: bool = False,
@@ -47,6 +46,8 @@ class SparseCategoricalCrossentropy(LabelLoss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
+        # Keras loses sight of the logits when it blanks out what does not count
+        self.activation = "softmax" if ignore_class is None else None
         self.from_logits = bool(from_logits)
         self.ignore_class = ignore_class
         self.axis: int = one_axis("SparseCategoricalCrossentropy", axis)

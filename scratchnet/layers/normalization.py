@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet import constraints, initializers, ops, regularizers
+from scratchnet import initializers, ops
 from scratchnet.constraints import Constraint
 from scratchnet.initializers import Initializer
-from scratchnet.layers.layer import Gradients, Layer, Saved, Shape
+from scratchnet.layers.layer import Gradients, Saved, Shape
+from scratchnet.layers.scale_and_shift import ScaleAndShiftLayer, array_of, widened
 from scratchnet.regularizers import Regularizer
 from scratchnet.variable import Variable
 
 
-class BatchNormalization(Layer):
+class BatchNormalization(ScaleAndShiftLayer):
     """y = γ·(x − μ)/√(σ² + ε) + β for each channel (`ops.formulas.normalization`).
 
     In training μ and σ² are the batch's mean and biased variance, and the moving statistics
@@ -66,22 +67,22 @@ class BatchNormalization(Layer):
                     f"BatchNormalization received {argument}={value!r}. Expected False: scratchnet "
                     f"trains in one process with the statistics of each batch."
                 )
-        super().__init__(**kwargs)
+        super().__init__(
+            epsilon=epsilon,
+            center=center,
+            scale=scale,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+            **kwargs,
+        )
         self.axis = int(axis)
         self.momentum = momentum
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
-        self.gamma: Variable | None = None
-        self.beta: Variable | None = None
         self.moving_mean: Variable
         self.moving_variance: Variable
 
@@ -93,22 +94,7 @@ class BatchNormalization(Layer):
                 f"{self.axis} is not known. Expected a number there: it counts the channels."
             )
         shape = (channels,)
-        if self.scale:
-            self.gamma = self.add_weight(
-                shape,
-                self.gamma_initializer,
-                "gamma",
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                shape,
-                self.beta_initializer,
-                "beta",
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
+        self.add_scale_and_shift(shape, self.scale, self.center)
         self.moving_mean = self.add_weight(
             shape, self.moving_mean_initializer, "moving_mean", trainable=False
         )
@@ -117,7 +103,7 @@ class BatchNormalization(Layer):
         )
 
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
-        x = np.moveaxis(x, self.axis, -1)
+        x = np.moveaxis(widened(x), self.axis, -1)
         use_batch = training and self.trainable and x.size > 0  # no samples have no mean
         if use_batch:
             mean, variance = ops.moments(x)
@@ -126,9 +112,10 @@ class BatchNormalization(Layer):
         else:
             # Copies: a later update of the moving statistics must not change this backward pass.
             mean, variance = self.moving_mean.numpy(), self.moving_variance.numpy()
-        gamma, beta = _value(self.gamma), _value(self.beta)
+        gamma, beta = array_of(self.gamma), array_of(self.beta)
         y = ops.batch_normalization(x, mean, variance, gamma, beta, self.epsilon)
-        return np.moveaxis(y, -1, self.axis), (x, mean, variance, use_batch)
+        y = np.moveaxis(y, -1, self.axis).astype(self.dtype, copy=False)
+        return y, (x, mean, variance, use_batch)
 
     def backward(
         self, dy: np.ndarray, saved: Saved, needs_dx: bool = True
@@ -140,9 +127,9 @@ class BatchNormalization(Layer):
             else ops.batch_normalization_inference_backward
         )
         dy = np.moveaxis(dy, self.axis, -1)
-        dx, dgamma, dbeta = backward(dy, x, mean, variance, _value(self.gamma), self.epsilon)
-        gradients = [dgamma] * self.scale + [dbeta] * self.center
-        return np.moveaxis(dx, -1, self.axis), gradients if self.trainable else []
+        dx, dgamma, dbeta = backward(dy, x, mean, variance, array_of(self.gamma), self.epsilon)
+        dx = np.moveaxis(dx, -1, self.axis).astype(self.dtype, copy=False)
+        return dx, self.gradients(dgamma, dbeta)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if not -len(input_shape) <= self.axis < len(input_shape):
@@ -166,20 +153,7 @@ class BatchNormalization(Layer):
         return super().get_config() | {
             "axis": self.axis,
             "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
             "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
             "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
             "synchronized": False,
         }
-
-
-def _value(weight: Variable | None) -> np.ndarray | None:
-    return None if weight is None else weight.value

@@ -110,8 +110,8 @@ def train_once(model: Any) -> None:
 def state_of(model: Any) -> dict[str, Any]:
     """Weights and the optimizer's state of a model of either library."""
     return {
-        "weights": [np.asarray(weight) for weight in model.get_weights()],
-        "optimizer": [np.asarray(variable) for variable in model.optimizer.variables],
+        "weights": model.get_weights(),
+        "optimizer": [np.asarray(v).copy() for v in model.optimizer.variables],
     }
 
 

@@ -115,12 +115,12 @@ def buckets(values: np.ndarray) -> np.ndarray:
 
 
 def png(image: np.ndarray) -> bytes:
-    """(H, W, C) with values from 0 to 1 as a PNG: ⌊255.5·x⌋ within 0 to 255; NaN is 0.
+    """(H, W, C) as a PNG: 0 to 1 become ⌊255.5·x⌋, what is below or NaN 0, what is above 255.
 
     Source: W3C, "Portable Network Graphics", 3rd edition, sections 5 and 9.
     """
     height, width, channels = image.shape
-    pixels = np.clip(np.nan_to_num(image) * 255.5, 0, 255).astype(np.uint8)
+    pixels = (np.clip(np.nan_to_num(image), 0, 1) * 255.5).astype(np.uint8)
     header = struct.pack(">IIBBBBB", width, height, 8, _PNG_COLOR_TYPE[channels], 0, 0, 0)
     # Each row begins with the number of its filter; 0 is none.
     rows = np.pad(pixels.reshape(height, width * channels), ((0, 0), (1, 0)))

@@ -70,12 +70,15 @@ def test_keras_draws_with_the_same_spread(name):
     assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=0.02)
 
 
-@pytest.mark.parametrize("name", [*SCALED, "RandomNormal", "RandomUniform", "TruncatedNormal"])
+@pytest.mark.parametrize(
+    "name", [*SCALED, "RandomNormal", "RandomUniform", "TruncatedNormal", "Orthogonal"]
+)
 def test_a_seed_gives_the_same_values_at_every_call_and_none_differs(name):
     kind = getattr(initializers, name)
     seeded = kind(seed=3)
     assert np.array_equal(seeded((4, 5)), seeded((4, 5)))
     assert np.array_equal(seeded((4, 5)), kind(seed=3)((4, 5)))
+    assert np.array_equal(seeded((4, 5)), seeded.clone()((4, 5)))
     assert not np.array_equal(seeded((4, 5)), kind(seed=4)((4, 5)))
     assert not np.array_equal(kind()((4, 5)), kind()((4, 5)))
 
@@ -95,6 +98,54 @@ def test_fans_are_keras_s(shape):
     assert initializers.compute_fans(shape) == compute_fans(shape)
 
 
+@pytest.mark.parametrize("axes", [([0], [1, 2]), ([0, 1], [2]), ([-1], [0])])
+def test_fans_of_given_axes_are_keras_s(axes):
+    from keras.src.initializers.random_initializers import compute_fans
+
+    assert initializers.compute_fans((6, 4, 5), *axes) == compute_fans((6, 4, 5), *axes)
+    ours = initializers.HeUniform(1, *axes)
+    limit = np.sqrt(6 / initializers.compute_fans((6, 4, 500), *axes)[0])
+    assert 0.98 * limit < np.abs(ours((6, 4, 500))).max() <= limit
+    theirs = keras.initializers.HeUniform.from_config(ours.get_config())
+    assert theirs.get_config() == ours.get_config()
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (7, 4), (4, 7), (3, 2, 2, 5), (2, 2, 1, 9), (1, 1)])
+@pytest.mark.parametrize("gain", [1.0, 0.3])
+def test_orthogonal_vectors_have_length_gain_and_right_angles(shape, gain):
+    w = initializers.Orthogonal(gain, seed=1)(shape, "float64").reshape(-1, shape[-1])
+    gram = w.T @ w if w.shape[0] >= w.shape[1] else w @ w.T
+    np.testing.assert_allclose(gram, gain**2 * np.eye(len(gram)), rtol=0, atol=1e-14)
+
+
+def test_orthogonal_matrices_are_uniform_among_all():
+    """Their entries have mean 0 (Q of QR alone has a negative diagonal) and variance 1/n."""
+    drawn = np.array([initializers.Orthogonal(seed=s)((3, 3), "float64") for s in range(3000)])
+    assert np.abs(drawn.mean(0)).max() < 5 * np.sqrt(1 / 3 / 3000)
+    np.testing.assert_allclose(drawn.var(0), 1 / 3, rtol=0.1)
+    turned = np.linalg.det(drawn) > 0  # rotations and reflections alike
+    assert abs(turned.mean() - 0.5) < 5 * np.sqrt(0.25 / 3000)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 2), (0, 3)])
+def test_identity_is_keras_s(shape):
+    theirs = np.asarray(keras.initializers.Identity(2.5)(shape))
+    assert np.array_equal(initializers.Identity(2.5)(shape), theirs)
+    again = keras.initializers.deserialize(initializers.serialize(initializers.Identity(2.5)))
+    assert again.gain == 2.5
+
+
+@pytest.mark.parametrize("value", [0.375, 2, np.array([0.1, 0.2, 0.3]), [0.5, 0.25, 0.125]])
+def test_constants_are_keras_s_and_come_back_from_its_configuration(value):
+    ours, theirs = initializers.Constant(value), keras.initializers.Constant(value)
+    assert np.array_equal(ours((2, 3)), np.asarray(theirs((2, 3))))
+    assert ours.get_config() == theirs.get_config()
+    for config in (initializers.serialize(ours), keras.initializers.serialize(theirs)):
+        assert np.array_equal(initializers.deserialize(config)((2, 3)), ours((2, 3)))
+    again = keras.initializers.deserialize(initializers.serialize(ours))
+    assert np.array_equal(np.asarray(again((2, 3))), ours((2, 3)))
+
+
 @pytest.mark.parametrize(("initializer", "kind", "variance"), CASES)
 def test_configurations_are_keras_s(initializer, kind, variance):
     theirs = getattr(keras.initializers, type(initializer).__name__).from_config(
@@ -107,10 +158,23 @@ def test_configurations_are_keras_s(initializer, kind, variance):
     assert np.array_equal(again((3, 4)), initializer((3, 4)))
 
 
-@pytest.mark.parametrize("name", ["normal", "uniform", "zero", "ones", "he_normal", "GlorotNormal"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("normal", "uniform", "zero", "ones", "he_normal", "GlorotNormal", "orthogonal"),
+        *("OrthogonalInitializer", "IdentityInitializer", "identity", "variance_scaling"),
+    ],
+)
 def test_names_are_keras_s(name):
     theirs = keras.initializers.get(name)
     assert type(initializers.get(name)).__name__ == type(theirs).__name__
+
+
+def test_other_names_in_the_module_are_keras_s():
+    for name in dir(keras.initializers):
+        ours, theirs = getattr(initializers, name, None), getattr(keras.initializers, name)
+        if isinstance(theirs, type) and "stft" not in name.lower():
+            assert ours.__name__ == theirs.__name__, name
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -124,7 +188,8 @@ def test_constants_and_dtypes(initializer, value, dtype):
     array = initializer((2, 3), dtype)
     assert array.dtype == dtype
     assert (array == value).all()
-    assert initializers.GlorotUniform()((2, 3), dtype).dtype == dtype
+    for other in (initializers.GlorotUniform(), initializers.Orthogonal(), initializers.Identity()):
+        assert other((2, 3), dtype).dtype == dtype
 
 
 def test_errors_say_what_was_received():
@@ -136,5 +201,16 @@ def test_errors_say_what_was_received():
         initializers.VarianceScaling(distribution="gamma")
     with pytest.raises(ValueError, match=r"HeNormal received input_axes=0.*both or neither"):
         initializers.HeNormal(input_axes=0)
+    for seed in (-1, 1.5, "1", {"class_name": "SeedGenerator"}):
+        with pytest.raises(ValueError, match=r"Orthogonal received seed=.*whole number"):
+            initializers.Orthogonal(seed=seed)
+    with pytest.raises(
+        ValueError, match=r"Orthogonal received the shape \(3,\).*at least two axes"
+    ):
+        initializers.Orthogonal()((3,))
+    with pytest.raises(ValueError, match=r"Identity received the shape \(3, 3, 3\).*two axes"):
+        initializers.Identity()((3, 3, 3))
+    with pytest.raises(ValueError, match=r"value of shape \(2,\) for a weight of shape \(3, 3\)"):
+        initializers.Constant([1.0, 2.0])((3, 3))
     with pytest.raises(ValueError, match=r"Did you mean 'he_normal'\?"):
         initializers.get("he_norml")

@@ -72,7 +72,9 @@ def _names() -> float:
 
     for name in ("max_norm", "MaxNorm", "unit_norm", "min_max_norm", "NonNeg", "non_neg"):
         ours, theirs = constraints.get(name), keras.constraints.get(name)
-        if type(ours).__name__ != type(theirs).__name__ or ours.get_config() != theirs.get_config():
+        if type(ours).__name__ != type(theirs).__name__:
+            return float("inf")
+        if ours is None or ours.get_config() != theirs.get_config():
             return float("inf")
     return 0.0 if constraints.get(None) is None is keras.constraints.get(None) else float("inf")
 

@@ -72,6 +72,8 @@ class Ones(Initializer):
 class Identity(Initializer):
     """`gain` on the diagonal of a matrix and 0 elsewhere: a layer that starts as y = gain·x.
 
+    The configuration holds the gain; Keras reads it, but loses it in its own.
+
     Raises ValueError, when called, for a shape that is no matrix's.
 
     >>> Identity(gain=2.0)((2, 3))

@@ -14,6 +14,7 @@ import numpy as np
 from reference.twin import finalize, twin_layer
 from scratchnet.layers import Layer
 from scratchnet.layers.layer import shape_of
+from scratchnet.layers.symbolic import leaves, mapped
 
 
 def relative_error(ours: Any, theirs: Any) -> float:
@@ -47,20 +48,22 @@ def layer_errors(
         options: the layer's `call_options`.
 
     Returns:
-        {"output", "dx" (for several inputs "dx 0", "dx 1", …), "gradient i", "weight i": error};
-        `inf` where a shape, a dtype or a number of gradients differs.
+        {"output", "dx" (for several of them "output 0", "dx 0", "dx 1", …), "gradient i",
+        "weight i": error}; `inf` where a shape, a dtype or a number of gradients differs.
     """
     layer.ensure_built(shape_of(x, batch=False))
     rng = np.random.default_rng(seed)
     layer.set_weights([w + 0.1 * rng.standard_normal(w.shape) for w in layer.get_weights()])
     theirs = built_twin(layer)
     y, saved = layer.forward(x, training, **options)
-    dy = rng.standard_normal(y.shape).astype(y.dtype)
+    dy = mapped(lambda each: rng.standard_normal(each.shape).astype(each.dtype), y)
     their_y, their_dx, their_gradients = keras_gradients(
         theirs, x, dy, training, layer.spread_inputs, **options
     )
     dx, gradients = layer.backward(dy, saved)
-    errors = {"output": relative_error(y, their_y)}
+    errors = {}
+    for i, (ours, other) in enumerate(zip(leaves(y), leaves(their_y), strict=True)):
+        errors[f"output {i}" if isinstance(y, list) else "output"] = relative_error(ours, other)
     several = isinstance(x, list)
     triples = zip(*(each if several else [each] for each in (dx, their_dx, x)), strict=True)
     for i, (ours, other, source) in enumerate(triples):
@@ -77,8 +80,10 @@ def layer_errors(
         errors[f"gradient {i}"] = relative_error(ours, other)
     for i, (ours, other) in enumerate(zip(layer.get_weights(), theirs.get_weights(), strict=True)):
         errors[f"weight {i}"] = relative_error(ours, other)
-    shape = layer.compute_output_shape(shape_of(x))
-    if not shape == tuple(theirs.compute_output_shape(shape_of(x))) == y.shape:
+    their_shape = tuple(theirs.compute_output_shape(*_arguments(layer, shape_of(x))))
+    if layer.compute_output_shape(shape_of(x)) != their_shape or (
+        layer._output_shapes(shape_of(x), options) != shape_of(y)
+    ):
         errors["output shape"] = float("inf")
     return errors
 
@@ -86,12 +91,17 @@ def layer_errors(
 def built_twin(layer: Layer) -> Any:
     """The Keras layer with the same weights as a built layer."""
     theirs = twin_layer(layer)
-    theirs.build(layer.input_shape)
+    theirs.build(*_arguments(layer, layer.input_shape))
     if layer.weights:
         theirs.set_weights(layer.get_weights())
         finalize(theirs)
     theirs.trainable = layer.trainable
     return theirs
+
+
+def _arguments(layer: Layer, structure: Any) -> list[Any]:
+    """What belongs to the inputs, such as their shapes, as the layer's methods take it in Keras."""
+    return structure if layer.spread_inputs else [structure]
 
 
 def keras_gradients(
@@ -107,7 +117,7 @@ def keras_gradients(
     Args:
         layer: built Keras layer.
         x: array, or a list of them, whose ∂/∂x is then a list too; integers have none, but 0.
-        dy: upstream gradient, of the shape of y.
+        dy: upstream gradient, of the shape of y; a list where y is one.
         training: the mode of the call, where the layer has modes.
         spread: whether the layer takes the inputs as arguments of their own and not as a list.
         options: further arguments of the call.
@@ -145,7 +155,7 @@ def _by_tensorflow(layer: Any, call: Any, arrays: list[np.ndarray], dy: np.ndarr
     of_inputs, dw = ([np.asarray(tf.convert_to_tensor(g)) for g in part] for part in gradients)
     remaining = iter(of_inputs)
     dx = [next(remaining) if tensor.dtype.is_floating else None for tensor in tensors]
-    return y.numpy(), dx, dw
+    return mapped(np.asarray, y), dx, dw
 
 
 def _by_jax(layer: Any, call: Any, arrays: list[np.ndarray], dy: np.ndarray) -> Any:
@@ -176,12 +186,13 @@ def _by_jax(layer: Any, call: Any, arrays: list[np.ndarray], dy: np.ndarray) -> 
     inputs = [jax.numpy.asarray(a) for f, a in zip(floating, arrays, strict=True) if f]
     values = [w.value for w in weights]
     y, pull, updated = jax.vjp(of_floating, values, inputs, has_aux=True)
-    dw, of_inputs = pull(jax.numpy.asarray(dy))
+    upstream = [jax.numpy.asarray(each) for each in leaves(dy)]
+    dw, of_inputs = pull(type(y)(upstream) if isinstance(y, (list, tuple)) else upstream[0])
     for variable, value in zip(others, updated, strict=True):
         variable.assign(value)
     remaining = iter(of_inputs)
     dx = [np.asarray(next(remaining)) if f else None for f in floating]
-    return np.asarray(y), dx, [np.asarray(g) for g in dw]
+    return mapped(np.asarray, y), dx, [np.asarray(g) for g in dw]
 
 
 def _by_torch(layer: Any, call: Any, arrays: list[np.ndarray], dy: np.ndarray) -> Any:
@@ -192,11 +203,12 @@ def _by_torch(layer: Any, call: Any, arrays: list[np.ndarray], dy: np.ndarray) -
     floating = [tensor.requires_grad_() for tensor in tensors if tensor.is_floating_point()]
     y = call(tensors)
     wanted = [*floating, *[w.value for w in layer.trainable_weights]]
-    found = torch.autograd.grad(y, wanted, keras.ops.convert_to_tensor(dy), allow_unused=True)
+    upstream = [keras.ops.convert_to_tensor(each) for each in leaves(dy)]
+    found = torch.autograd.grad([*leaves(y)], wanted, upstream, allow_unused=True)
     gradients = [
         np.zeros(tuple(w.shape)) if g is None else keras.ops.convert_to_numpy(g)
         for g, w in zip(found, wanted, strict=True)
     ]
     remaining = iter(gradients)
     dx = [next(remaining) if tensor.is_floating_point() else None for tensor in tensors]
-    return keras.ops.convert_to_numpy(y), dx, list(remaining)
+    return mapped(keras.ops.convert_to_numpy, y), dx, list(remaining)

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 import numpy as np
 
+from scratchnet.layers import Attention
 from scratchnet.layers.dropout import RandomLayer
+from scratchnet.layers.head_attention import HeadAttention
 
 
 def injected_layer(layer: RandomLayer) -> Any:
@@ -25,6 +27,27 @@ def injected_layer(layer: RandomLayer) -> Any:
     if hasattr(theirs, "seed_generator"):  # where the rate is not 0
         theirs.seed_generator.state.assign(layer.seed_state)
     return theirs
+
+
+def injected_attention(layer: Attention | HeadAttention) -> Any:
+    """The Keras layer for attention that drops weights, with the draws of the layer inside it."""
+    import keras
+
+    base: Any = getattr(keras.layers, type(layer).__name__)
+
+    class InjectedAttention(base):
+        @wraps(base.build)
+        def build(self, *args: Any, **kwargs: Any) -> None:
+            super().build(*args, **kwargs)
+            dropping: Any = getattr(self, "_dropout_layer", self)
+            dropping.seed_generator.state.assign(layer.dropout_layer.seed_state)
+
+        @wraps(base.call)
+        def call(self, *args: Any, **kwargs: Any) -> Any:
+            with _our_draws():
+                return super().call(*args, **kwargs)
+
+    return InjectedAttention.from_config(layer.get_config())
 
 
 @cache

@@ -11,12 +11,13 @@ from typing import Any
 
 import scratchnet as sn
 from reference.device import prepare
-from reference.injected import injected_layer
+from reference.injected import injected_attention, injected_layer
 from scratchnet import layers as sn_layers
 from scratchnet import losses as sn_losses
 from scratchnet import metrics as sn_metrics
 from scratchnet import optimizers as sn_optimizers
 from scratchnet.layers.dropout import RandomLayer
+from scratchnet.layers.head_attention import HeadAttention
 from scratchnet.layers.symbolic import leaves, mapped
 
 
@@ -91,6 +92,8 @@ def twin_layer(layer: sn_layers.Layer) -> Any:
 
     if isinstance(layer, RandomLayer):
         return injected_layer(layer)
+    if isinstance(layer, (sn_layers.Attention, HeadAttention)) and layer.dropout > 0:
+        return injected_attention(layer)
     if isinstance(layer, sn.Model):
         return _wired_alike(layer)
     return getattr(keras.layers, type(layer).__name__).from_config(layer.get_config())

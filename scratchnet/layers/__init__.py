@@ -17,6 +17,7 @@ from scratchnet.layers.dropout import (
 )
 from scratchnet.layers.einsum_dense import EinsumDense
 from scratchnet.layers.embedding import Embedding
+from scratchnet.layers.group_query_attention import GroupQueryAttention
 from scratchnet.layers.input import Input, InputLayer
 from scratchnet.layers.joining import Concatenate, Dot, concatenate, dot
 from scratchnet.layers.layer import Layer
@@ -36,6 +37,7 @@ from scratchnet.layers.merge import (
     multiply,
     subtract,
 )
+from scratchnet.layers.multi_head_attention import MultiHeadAttention
 from scratchnet.layers.noise import GaussianDropout, GaussianNoise
 from scratchnet.layers.normalization import BatchNormalization
 from scratchnet.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
@@ -81,6 +83,7 @@ __all__ = [
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -90,6 +93,7 @@ __all__ = [
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",

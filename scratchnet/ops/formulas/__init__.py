@@ -16,6 +16,8 @@ from scratchnet.ops.formulas.attention import (
     attention_scores_backward,
     masked_softmax,
     masked_softmax_backward,
+    repeat_heads,
+    repeat_heads_backward,
 )
 from scratchnet.ops.formulas.batch_dot import batch_dot, batch_dot_backward
 from scratchnet.ops.formulas.convolution import (
@@ -277,6 +279,8 @@ __all__ = [
     "relu_backward",
     "repeat",
     "repeat_backward",
+    "repeat_heads",
+    "repeat_heads_backward",
     "resize",
     "resize_backward",
     "rms_normalization",

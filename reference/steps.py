@@ -9,48 +9,12 @@ import numpy as np
 
 from reference.agreement import relative_error
 from reference.device import prepare
+from reference.twin_optimizer import twin_optimizer
 from scratchnet import Variable, constraints
 from scratchnet.constraints import Constraint
-from scratchnet.optimizers import Momentum, Optimizer, schedules
-from scratchnet.optimizers.schedules import LearningRateSchedule
+from scratchnet.optimizers import Momentum, Optimizer
 
 SHAPES = ((3, 4), (2, 1, 3, 2))
-
-
-def twin_optimizer(optimizer: Optimizer) -> Any:
-    """The Keras optimizer that does the same, not built.
-
-    `Momentum`, which Keras does not have, becomes the SGD that it equals (`optimizers.momentum`)
-    as long as the learning rate stays the same; its slot is −lr times ours.
-    """
-    prepare()
-    import keras
-
-    config = optimizer.get_config()
-    kind = type(optimizer).__name__
-    if isinstance(optimizer._learning_rate, LearningRateSchedule):
-        config["learning_rate"] = twin_schedule(optimizer._learning_rate)
-    if isinstance(optimizer, Momentum):
-        beta = np.float64(config.pop("beta"))  # as a Python number it would become float32
-        config["momentum"] = beta
-        config["learning_rate"] *= float(1 - beta)
-        if config["weight_decay"] is not None:
-            config["weight_decay"] = np.float64(np.float32(config["weight_decay"])) / (1 - beta)
-        kind = "SGD"
-    return getattr(keras.optimizers, kind).from_config(config)
-
-
-def twin_schedule(schedule: LearningRateSchedule) -> Any:
-    """The Keras schedule that does the same, in float64.
-
-    Keras computes in the dtype of the numbers it is given, and a Python number is float32 there.
-    """
-    prepare()
-    import keras
-
-    config = schedules.serialize(schedule)["config"]
-    kind = getattr(keras.optimizers.schedules, type(schedule).__name__)
-    return kind(**{argument: _as_float64(value) for argument, value in config.items()})
 
 
 def step_errors(
@@ -130,9 +94,3 @@ def _follow(ours: Variable, theirs: Any, factor: float) -> float:
     error = relative_error(ours.value * factor, value)
     ours.assign(value / factor)
     return error
-
-
-def _as_float64(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_as_float64(each) for each in value]
-    return np.float64(value) if isinstance(value, float) else value

@@ -12,10 +12,10 @@ from typing import Any
 import scratchnet as sn
 from reference.device import prepare
 from reference.injected import injected_attention, injected_layer
+from reference.twin_optimizer import twin_optimizer
 from scratchnet import layers as sn_layers
 from scratchnet import losses as sn_losses
 from scratchnet import metrics as sn_metrics
-from scratchnet import optimizers as sn_optimizers
 from scratchnet.layers.dropout import RandomLayer
 from scratchnet.layers.head_attention import HeadAttention
 from scratchnet.layers.symbolic import leaves, mapped
@@ -32,8 +32,6 @@ def twin(model: sn.Model) -> Any:
         ValueError: the model is not built.
     """
     prepare()
-    import keras
-
     if not model.built or model.input_shape is None:
         raise ValueError(
             f"The model {model.name!r} is not built, so there are no weights to copy. Give it an "
@@ -44,7 +42,7 @@ def twin(model: sn.Model) -> Any:
     finalize(copy)
     if model.compiled:
         copy.compile(
-            optimizer=keras.optimizers.deserialize(sn_optimizers.serialize(model._optimizer())),
+            optimizer=twin_optimizer(model._optimizer()),
             **{name: _of_keras(value) for name, value in model.compile_arguments.items()},
         )
     return copy

@@ -8,7 +8,7 @@ import numpy as np
 
 from reference.agreement import relative_error
 from reference.cases.case import Case
-from reference.steps import twin_schedule
+from reference.twin_optimizer import twin_schedule
 from scratchnet.optimizers import schedules
 
 # Decays below last 10 steps, periods begin at 10, 30, 70 (twice as long each time)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import relative_error
-from reference.steps import twin_schedule
+from reference.twin_optimizer import twin_schedule
 from scratchnet.optimizers import schedules
 
 pytestmark = pytest.mark.usefixtures("float64")

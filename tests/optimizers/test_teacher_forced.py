@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.steps import step_errors, twin_optimizer
+from reference.steps import step_errors
+from reference.twin_optimizer import twin_optimizer
 from scratchnet import Variable, constraints, layers, optimizers
 from scratchnet.optimizers import schedules
 

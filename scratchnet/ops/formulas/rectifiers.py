@@ -39,9 +39,9 @@ def relu(
 
     The defaults give max(x, 0). NaN stays NaN.
     """
-    y = np.where(x <= _in_float32(threshold), 0, x)
+    y = np.where(x <= in_float32(threshold), 0, x)
     if max_value is not None:
-        y = np.clip(y, 0, _in_float32(max_value))
+        y = np.clip(y, 0, in_float32(max_value))
     if negative_slope:
         y = y + _slope(negative_slope, max_value, threshold) * np.minimum(x - threshold, 0)
     return y
@@ -60,13 +60,13 @@ def relu_backward(
     x = threshold 0, but negative_slope for a plain leaky ReLU; at x = max_value 1, but 0 for
     the ReLU6 that has an operation of its own there.
     """
-    passed = x > _in_float32(threshold)
+    passed = x > in_float32(threshold)
     if max_value is not None:
         is_relu6 = max_value == 6 and threshold == 0
-        passed &= (x < max_value) if is_relu6 else (x <= _in_float32(max_value)) & (x >= 0)
+        passed &= (x < max_value) if is_relu6 else (x <= in_float32(max_value)) & (x >= 0)
     dx = np.where(passed, dy, 0)
     if negative_slope:
-        sloped = (x <= threshold) if _is_leaky(max_value, threshold) else (x < threshold)
+        sloped = ~passed if _is_leaky(max_value, threshold) else (x < threshold)
         dx = np.where(sloped, _slope(negative_slope, max_value, threshold) * dy, dx)
     return dx
 
@@ -136,9 +136,9 @@ def _is_leaky(max_value: float | None, threshold: float) -> bool:
 def _slope(negative_slope: float, max_value: float | None, threshold: float) -> float:
     """TensorFlow's leaky ReLU keeps its slope in float32, where 0.2 is 0.20000000298."""
     is_leaky = _is_leaky(max_value, threshold)
-    return _in_float32(negative_slope) if is_leaky else negative_slope
+    return in_float32(negative_slope) if is_leaky else negative_slope
 
 
-def _in_float32(constant: float) -> float:
+def in_float32(constant: float) -> float:
     """Keras on TensorFlow casts some constants by way of float32, for float64 inputs too."""
     return float(np.float32(constant))

@@ -6,16 +6,6 @@ is not imported below has no kernel: there the formula itself serves.
 
 from scratchnet.ops.formulas import *
 from scratchnet.ops.formulas import __all__ as __all__
-from scratchnet.ops.kernels.activations import (
-    relu,
-    relu_backward,
-    sigmoid,
-    sigmoid_backward,
-    softmax,
-    softmax_backward,
-    tanh,
-    tanh_backward,
-)
 from scratchnet.ops.kernels.convolution import (
     conv2d,
     conv2d_backward,
@@ -28,7 +18,16 @@ from scratchnet.ops.kernels.depthwise import (
     depthwise_conv2d_input_gradient,
     depthwise_conv2d_kernel_gradient,
 )
+from scratchnet.ops.kernels.distributions import softmax, softmax_backward
 from scratchnet.ops.kernels.dropout import dropout, dropout_backward, dropout_mask
+from scratchnet.ops.kernels.gates import (
+    gelu,
+    gelu_backward,
+    hard_silu,
+    hard_silu_backward,
+    silu,
+    silu_backward,
+)
 from scratchnet.ops.kernels.linear import bias_add, bias_add_backward, dense, dense_backward
 from scratchnet.ops.kernels.normalization import (
     batch_normalization,
@@ -46,6 +45,16 @@ from scratchnet.ops.kernels.pooling import (
     max_pool2d,
     max_pool2d_backward,
 )
+from scratchnet.ops.kernels.rectifiers import elu, elu_backward, relu, relu_backward
+from scratchnet.ops.kernels.sigmoids import (
+    hard_sigmoid,
+    hard_sigmoid_backward,
+    sigmoid,
+    sigmoid_backward,
+    tanh,
+    tanh_backward,
+)
+from scratchnet.ops.kernels.smooth_rectifiers import softplus, softplus_backward
 from scratchnet.ops.kernels.transposed import (
     conv2d_transpose,
     conv2d_transpose_backward,

@@ -1,0 +1,59 @@
+"""Softmax, row by row. Meaning: `ops.formulas.distributions`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from scratchnet.ops import formulas
+from scratchnet.ops.formulas.distributions import Axis
+from scratchnet.ops.kernels.jit import jit, ready, served
+from scratchnet.ops.kernels.memory import empty
+
+
+def softmax(x: np.ndarray, axis: Axis = -1) -> np.ndarray:
+    """As `formulas.softmax`; the kernel serves the last axis."""
+    if not served(x) or axis not in (-1, x.ndim - 1):
+        return formulas.softmax(x, axis)
+    rows = ready(x).reshape(-1, x.shape[-1])
+    y = empty(rows.shape, rows.dtype)
+    _softmax(rows, y)
+    return y.reshape(x.shape)
+
+
+def softmax_backward(dy: np.ndarray, y: np.ndarray, axis: Axis = -1) -> np.ndarray:
+    """As `formulas.softmax_backward`; the kernel serves the last axis."""
+    if not (served(dy, y) and dy.shape == y.shape) or axis not in (-1, y.ndim - 1):
+        return formulas.softmax_backward(dy, y, axis)
+    rows, d_rows = (ready(array).reshape(-1, y.shape[-1]) for array in (y, dy))
+    dx = empty(rows.shape, rows.dtype)
+    _softmax_gradient(d_rows, rows, dx)
+    return dx.reshape(y.shape)
+
+
+def _softmax_of_rows(x, y):  # type: ignore[no-untyped-def]
+    rows, columns = x.shape
+    for r in prange(rows):
+        largest = x[r, 0]
+        for c in range(columns):
+            largest = max(largest, x[r, c])
+        total = x.dtype.type(0)
+        for c in range(columns):
+            y[r, c] = np.exp(x[r, c] - largest)
+            total += y[r, c]
+        for c in range(columns):
+            y[r, c] /= total
+
+
+def _gradient_of_softmax(dy, y, dx):  # type: ignore[no-untyped-def]
+    rows, columns = y.shape
+    for r in prange(rows):
+        total = y.dtype.type(0)
+        for c in range(columns):
+            total += dy[r, c] * y[r, c]
+        for c in range(columns):
+            dx[r, c] = y[r, c] * (dy[r, c] - total)
+
+
+_softmax = jit(_softmax_of_rows)
+_softmax_gradient = jit(_gradient_of_softmax)

@@ -101,8 +101,8 @@ class RMSNormalization(Layer):
         dx, dscale = ops.rms_normalization_backward(
             dy, saved, self.scale.value, self._axes(saved), self.epsilon
         )
-        dscale = dscale.reshape(self.scale.shape).astype(self.dtype, copy=False)
-        return dx.astype(self.dtype, copy=False), [dscale] if self.trainable else []
+        gradients = [dscale.astype(self.dtype, copy=False)] if self.trainable else []
+        return dx.astype(self.dtype, copy=False), gradients
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         self._first_axis(input_shape)

@@ -62,13 +62,13 @@ def rms_normalization(x: Cells, scale: Weights | None, axes: Axes, epsilon: floa
 def rms_normalization_backward(
     dy: Cells, x: Cells, scale: Weights | None, axes: Axes, epsilon: float
 ) -> tuple[Cells, Weights]:
-    """(∂L/∂x, ∂L/∂γ), the latter shaped so that it broadcasts against x."""
+    """(∂L/∂x, ∂L/∂γ), the latter of the sizes that x has on `axes`."""
     r = _root_mean_square(x, axes, epsilon)
     u = x / r
     g = dy if scale is None else dy * scale
     others = tuple(axis for axis in range(x.ndim) if axis not in axes)
     dx = (g - u * (g * u).mean(axis=axes, keepdims=True)) / r
-    return dx, (dy * u).sum(axis=others, keepdims=True)
+    return dx, (dy * u).sum(axis=others)
 
 
 def _length(x: np.ndarray, axes: Axes) -> np.ndarray:

@@ -7,8 +7,9 @@ from typing import Any
 from scratchnet.layers.activation import Activation, Identity, Softmax
 from scratchnet.layers.activity_regularization import ActivityRegularization
 from scratchnet.layers.attention import AdditiveAttention, Attention
-from scratchnet.layers.convolution import Conv2D
+from scratchnet.layers.convolution import Conv1D, Conv2D
 from scratchnet.layers.dense import Dense
+from scratchnet.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
 from scratchnet.layers.dropout import (
     AlphaDropout,
     Dropout,
@@ -17,6 +18,12 @@ from scratchnet.layers.dropout import (
 )
 from scratchnet.layers.einsum_dense import EinsumDense
 from scratchnet.layers.embedding import Embedding
+from scratchnet.layers.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+)
 from scratchnet.layers.group_query_attention import GroupQueryAttention
 from scratchnet.layers.input import Input, InputLayer
 from scratchnet.layers.joining import Concatenate, Dot, concatenate, dot
@@ -42,19 +49,37 @@ from scratchnet.layers.noise import GaussianDropout, GaussianNoise
 from scratchnet.layers.normalization import BatchNormalization
 from scratchnet.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
 from scratchnet.layers.pooling import (
+    AveragePooling1D,
     AveragePooling2D,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
+    MaxPooling1D,
     MaxPooling2D,
 )
 from scratchnet.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
 from scratchnet.layers.rescaling import Rescaling
 from scratchnet.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from scratchnet.layers.resizing import CenterCrop, Resizing
+from scratchnet.layers.separable import SeparableConv1D, SeparableConv2D
 from scratchnet.layers.symbolic import SymbolicTensor
+from scratchnet.layers.transposed import Conv1DTranspose, Conv2DTranspose
 from scratchnet.layers.unit_normalization import RMSNormalization, UnitNormalization
 from scratchnet.layers.upsampling import UpSampling1D, UpSampling2D
 from scratchnet.names import unknown_name_message
+
+# Keras's second names
+AvgPool1D = AveragePooling1D
+AvgPool2D = AveragePooling2D
+Convolution1D = Conv1D
+Convolution1DTranspose = Conv1DTranspose
+Convolution2D = Conv2D
+Convolution2DTranspose = Conv2DTranspose
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalMaxPool1D = GlobalMaxPooling1D
+GlobalMaxPool2D = GlobalMaxPooling2D
+MaxPool1D = MaxPooling1D
+MaxPool2D = MaxPooling2D
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
     "ELU",
@@ -65,14 +90,26 @@ __all__ = [
     "AlphaDropout",
     "Attention",
     "Average",
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AvgPool1D",
+    "AvgPool2D",
     "BatchNormalization",
     "CenterCrop",
     "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
+    "Convolution2DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dot",
     "Dropout",
     "EinsumDense",
@@ -80,7 +117,13 @@ __all__ = [
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
     "GroupQueryAttention",
@@ -90,6 +133,9 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPooling1D",
     "MaxPooling2D",
     "Maximum",
     "Minimum",
@@ -104,6 +150,10 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",

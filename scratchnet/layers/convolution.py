@@ -1,4 +1,4 @@
-"""The two-dimensional convolution layer."""
+"""Convolution layers: a small kernel slides over images or sequences."""
 
 from __future__ import annotations
 
@@ -9,11 +9,80 @@ import numpy as np
 
 from scratchnet import ops
 from scratchnet.layers.affine import AffineLayer
-from scratchnet.layers.layer import Shape, pair, refuse_channels_first, standardize_padding
-from scratchnet.ops.geometry import output_size, window2d
+from scratchnet.layers.layer import Shape
+from scratchnet.layers.low_rank import refuse_adapters
+from scratchnet.layers.windows import SlidingKernel, as_given, as_images, positive
+from scratchnet.ops.geometry import Pair
 
 
-class Conv2D(AffineLayer):
+class _Convolution(SlidingKernel, AffineLayer):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        *,
+        lora_rank: None = None,
+        lora_alpha: None = None,
+        **kwargs: Any,
+    ) -> None:
+        kind = type(self).__name__
+        refuse_adapters(kind, lora_rank=lora_rank, lora_alpha=lora_alpha)
+        filters = positive(filters, "filters", kind, "the number of channels of its output")
+        if not isinstance(groups, (int, np.integer)) or groups < 1 or filters % groups:
+            raise ValueError(
+                f"{kind} received groups={groups!r} with filters={filters}. Expected a positive "
+                f"integer that divides the number of filters."
+            )
+        self.set_window(kernel_size, strides, padding, data_format, dilation_rate)
+        self.refuse_strides_with_dilation()
+        super().__init__(filters, activation=activation, use_bias=use_bias, **kwargs)
+        self.filters = filters
+        self.groups = int(groups)
+
+    def kernel_shape(self, input_shape: Shape) -> tuple[int, ...]:
+        channels = input_shape[-1]
+        if channels is None or channels % self.groups:
+            raise ValueError(
+                f"{self._label()} received an input of shape {input_shape} with {channels} "
+                f"channels and groups={self.groups}. Expected a number of channels that groups "
+                f"divides."
+            )
+        return (*self.kernel_size, channels // self.groups, self.filters)
+
+    def multiply(self, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+        y = ops.conv2d(as_images(x), self.as_image_kernel(kernel), *self.geometry, self.groups)
+        return as_given(y, self.axes)
+
+    def multiply_backward(
+        self, dy: np.ndarray, x: np.ndarray, kernel: np.ndarray, needs_dx: bool
+    ) -> tuple[np.ndarray | None, np.ndarray]:
+        dy, x, geometry = as_images(dy), as_images(x), (*self.geometry, self.groups)
+        taps = self.as_image_kernel(kernel)
+        dkernel = ops.conv2d_kernel_gradient(dy, x, taps.shape, *geometry).reshape(kernel.shape)
+        if not needs_dx:
+            return None, dkernel
+        dx = ops.conv2d_input_gradient(dy, taps, x.shape, *geometry)
+        return as_given(dx, self.axes), dkernel
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *self.window_output(input_shape), self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        return (
+            super().get_config()
+            | self.window_config()
+            | {"filters": self.filters, "groups": self.groups}
+        )
+
+
+class Conv2D(_Convolution):
     """y = f(x ∗ w + b): a small kernel slides over the image (`ops.formulas.convolution`).
 
     x: (N, H, W, C), w: (KH, KW, C/groups, filters), b: (filters,), y: (N, OH, OW, filters).
@@ -32,6 +101,7 @@ class Conv2D(AffineLayer):
         kernel_initializer, bias_initializer: first values of w and b.
         kernel_regularizer, bias_regularizer: penalties on w and b in the loss.
         kernel_constraint, bias_constraint: bounds that w and b are put back into after a step.
+        lora_rank, lora_alpha: must stay None.
         activity_regularizer: penalty on y, divided by the batch size.
         trainable, dtype, name: as every layer.
 
@@ -47,96 +117,51 @@ class Conv2D(AffineLayer):
 
     rank = 4
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: int | Sequence[int] = (1, 1),
-        groups: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        if not isinstance(filters, (int, np.integer)) or filters < 1:
-            raise ValueError(
-                f"Conv2D received filters={filters!r}. Expected a positive integer, the number of "
-                f"channels of its output."
-            )
-        if not isinstance(groups, (int, np.integer)) or groups < 1 or filters % groups:
-            raise ValueError(
-                f"Conv2D received groups={groups!r} with filters={filters}. Expected a positive "
-                f"integer that divides the number of filters."
-            )
-        refuse_channels_first(data_format)
-        super().__init__(int(filters), activation=activation, use_bias=use_bias, **kwargs)
-        self.filters = int(filters)
-        self.kernel_size = pair(kernel_size, "kernel_size")
-        self.strides = pair(strides, "strides")
-        self.padding = standardize_padding(padding)
-        self.dilation_rate = pair(dilation_rate, "dilation_rate")
-        self.groups = int(groups)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(
-                f"Conv2D received strides={self.strides} together with "
-                f"dilation_rate={self.dilation_rate}. Expected one of them to be 1, as in Keras."
-            )
 
-    def kernel_shape(self, input_shape: Shape) -> tuple[int, ...]:
-        channels = input_shape[-1]
-        if channels is None or channels % self.groups:
-            raise ValueError(
-                f"{self._label()} received an input of shape {input_shape} with {channels} "
-                f"channels and groups={self.groups}. Expected a number of channels that groups "
-                f"divides."
-            )
-        return (*self.kernel_size, channels // self.groups, self.filters)
+class Conv1D(_Convolution):
+    """y = f(x ∗ w + b) along the steps of a sequence.
+
+    x: (N, T, C), w: (K, C/groups, filters), b: (filters,), y: (N, OT, filters).
+
+    Arguments as Conv2D, with one number where that has two. Besides "valid" and "same", padding
+    may be "causal": (K − 1)·dilation zeros before the first step, so that no output sees a later
+    step than its own.
+
+    >>> layer = Conv1D(1, 2, padding="causal", kernel_initializer="ones")
+    >>> layer(np.arange(1.0, 6.0).reshape(1, 5, 1))[0, :, 0]
+    array([1., 3., 5., 7., 9.], dtype=float32)
+
+    Source: keras/src/layers/convolutional/conv1d.py; for "causal" van den Oord et al., "WaveNet:
+    a generative model for raw audio" (2016), section 2.1.
+    """
+
+    rank = 3
+    axes = 1
+
+    paddings = ("valid", "same", "causal")
+
+    @property
+    def geometry(self) -> tuple[Pair, str, Pair]:
+        # The windows of "causal" are those of "valid" on the sequence with zeros before it
+        strides, padding, dilation = super().geometry
+        return strides, "valid" if padding == "causal" else padding, dilation
 
     def multiply(self, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-        return ops.conv2d(x, kernel, self.strides, self.padding, self.dilation_rate, self.groups)
+        return super().multiply(self._with_zeros(x), kernel)
 
     def multiply_backward(
         self, dy: np.ndarray, x: np.ndarray, kernel: np.ndarray, needs_dx: bool
     ) -> tuple[np.ndarray | None, np.ndarray]:
-        geometry = (self.strides, self.padding, self.dilation_rate, self.groups)
-        dkernel = ops.conv2d_kernel_gradient(dy, x, kernel.shape, *geometry)
-        if not needs_dx:
-            return None, dkernel
-        return ops.conv2d_input_gradient(dy, kernel, x.shape, *geometry), dkernel
+        dx, dkernel = super().multiply_backward(dy, self._with_zeros(x), kernel, needs_dx)
+        return dx if dx is None else dx[:, self._zeros() :], dkernel
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        rows, columns = window_output(
-            input_shape, self.kernel_size, self.strides, self.padding, self.dilation_rate
-        )
-        return (input_shape[0], rows, columns, self.filters)
+    def window_output(self, input_shape: Shape) -> tuple[int | None, ...]:
+        n, steps, channels = input_shape
+        return super().window_output((n, steps and steps + self._zeros(), channels))
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": "channels_last",
-            "dilation_rate": self.dilation_rate,
-            "groups": self.groups,
-        }
+    def _zeros(self) -> int:
+        causal = self.padding == "causal"
+        return (self.kernel_size[0] - 1) * self.dilation_rate[0] if causal else 0
 
-
-def window_output(
-    input_shape: Shape,
-    window: tuple[int, int],
-    strides: tuple[int, int],
-    padding: str,
-    dilation: tuple[int, int] = (1, 1),
-) -> tuple[int | None, int | None]:
-    """Rows and columns of the output; None where the input's are not known yet."""
-    rows, columns = input_shape[1:3]
-    if rows is not None and columns is not None:
-        return window2d((rows, columns), window, strides, padding, dilation).output
-    sizes = [
-        None if i is None else output_size(i, k, s, d, padding)
-        for i, k, s, d in zip((rows, columns), window, strides, dilation, strict=True)
-    ]
-    return sizes[0], sizes[1]
+    def _with_zeros(self, x: np.ndarray) -> np.ndarray:
+        return np.pad(x, ((0, 0), (self._zeros(), 0), (0, 0))) if self._zeros() else x

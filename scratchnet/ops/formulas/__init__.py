@@ -113,6 +113,8 @@ from scratchnet.ops.formulas.pooling import (
     global_average_pool2d_backward,
     global_max_pool2d,
     global_max_pool2d_backward,
+    masked_mean,
+    masked_mean_backward,
     max_pool2d,
     max_pool2d_backward,
 )
@@ -257,6 +259,8 @@ __all__ = [
     "log_sigmoid_backward",
     "log_softmax",
     "log_softmax_backward",
+    "masked_mean",
+    "masked_mean_backward",
     "masked_softmax",
     "masked_softmax_backward",
     "max_pool2d",

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 
 from scratchnet.ops.geometry import Pair, window2d
 
@@ -129,6 +129,28 @@ def global_average_pool2d_backward(
     """∂L/∂x: every cell gets dy / (H·W)."""
     share = dy / (input_shape[1] * input_shape[2])
     return np.broadcast_to(share[:, None, None], input_shape).copy()
+
+
+def masked_mean(
+    x: Shaped[np.ndarray, "N T C"], mask: Bool[np.ndarray, "N T"]
+) -> Shaped[np.ndarray, "N C"]:
+    """y[n, c] = Σ_t mask[n, t]·x[n, t, c] / Σ_t mask[n, t]: the mean of the steps that count.
+
+    What stands in the other steps does not matter, be it NaN. A sequence without any step that
+    counts gives NaN.
+    """
+    total = np.where(mask[..., None], x, 0).sum(axis=1)
+    with np.errstate(invalid="ignore"):  # 0/0 where no step counts
+        return total / mask.sum(axis=1, keepdims=True).astype(total.dtype)
+
+
+def masked_mean_backward(
+    dy: Shaped[np.ndarray, "N C"], mask: Bool[np.ndarray, "N T"]
+) -> Shaped[np.ndarray, "N T C"]:
+    """∂L/∂x: each step that counts gets dy / Σ_t mask[n, t], the others nothing."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # sequences without any step
+        share = dy / mask.sum(axis=1, keepdims=True).astype(dy.dtype)
+    return np.where(mask[..., None], share[:, None], np.zeros((), share.dtype))
 
 
 def _mean_dtype(dtype: np.dtype) -> np.dtype:

@@ -1,0 +1,102 @@
+"""What layers share that end in a bias and an activation, y = f(z + b)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchnet import activations, constraints, initializers, ops, regularizers
+from scratchnet.activations import ActivationFunction
+from scratchnet.constraints import Constraint
+from scratchnet.initializers import Initializer
+from scratchnet.layers.layer import Gradients, Layer, Saved, Shape
+from scratchnet.regularizers import Regularizer
+from scratchnet.variable import Variable
+
+
+class BiasedLayer(Layer):
+    """Base of layers that compute y = f(z + b), where the subclass makes z from x with kernels.
+
+    A subclass defines `build_kernels(input_shape)`, `apply_kernels(x) -> (z, saved)` and
+    `apply_kernels_backward(dz, saved, needs_dx) -> (dx, gradients of the kernels)`.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        *,
+        activation: str | ActivationFunction | None = None,
+        use_bias: bool = True,
+        bias_initializer: str | dict | Initializer = "zeros",
+        bias_regularizer: str | dict | Regularizer | None = None,
+        bias_constraint: str | dict | Constraint | None = None,
+        **layer_arguments: Any,
+    ) -> None:
+        super().__init__(**layer_arguments)
+        self.outputs = outputs
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.bias: Variable | None = None
+
+    def build_kernels(self, input_shape: Shape) -> None:
+        raise NotImplementedError
+
+    def apply_kernels(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
+        raise NotImplementedError
+
+    def apply_kernels_backward(
+        self, dz: np.ndarray, saved: Saved, needs_dx: bool
+    ) -> tuple[np.ndarray | None, Gradients]:
+        raise NotImplementedError
+
+    def build(self, input_shape: Shape) -> None:
+        self.build_kernels(input_shape)
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.outputs,),
+                self.bias_initializer,
+                "bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
+        z, saved = self.forward_logits(x, training)
+        y, kept = self.activation.forward(z)
+        return y, (saved, kept)
+
+    def backward(
+        self, dy: np.ndarray, saved: Saved, needs_dx: bool = True
+    ) -> tuple[np.ndarray | None, Gradients]:
+        of_kernels, kept = saved
+        return self.backward_logits(self.activation.gradient(dy, kept), of_kernels, needs_dx)
+
+    @property
+    def output_activation(self) -> str | None:  # type: ignore[override]
+        return self.activation.name
+
+    def forward_logits(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
+        """z + b, before the activation."""
+        z, saved = self.apply_kernels(x)
+        return (z if self.bias is None else ops.bias_add(z, self.bias.value)), saved
+
+    def backward_logits(
+        self, dz: np.ndarray, saved: Saved, needs_dx: bool = True
+    ) -> tuple[np.ndarray | None, Gradients]:
+        dx, gradients = self.apply_kernels_backward(dz, saved, needs_dx)
+        if self.bias is not None:
+            gradients = [*gradients, ops.bias_add_backward(dz)]
+        return dx, gradients if self.trainable else []
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
+        }

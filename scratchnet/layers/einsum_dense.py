@@ -112,16 +112,20 @@ class EinsumDense(AffineLayer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self._shapes(input_shape).output
 
-    def forward_logits(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
-        z = ops.einsum(x, self.kernel.value, self.equation)
-        return (z if self.bias is None else ops.bias_add(z, self.bias.value)), x
+    def multiply(self, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+        return ops.einsum(x, kernel, self.equation)
+
+    def multiply_backward(
+        self, dy: np.ndarray, x: np.ndarray, kernel: np.ndarray, needs_dx: bool
+    ) -> tuple[np.ndarray | None, np.ndarray]:
+        return ops.einsum_backward(dy, x, kernel, self.equation)
 
     def backward_logits(
         self, dz: np.ndarray, saved: Saved, needs_dx: bool = True
     ) -> tuple[np.ndarray | None, Gradients]:
-        dx, dkernel = ops.einsum_backward(dz, saved, self.kernel.value, self.equation)
+        dx, dkernel = self.multiply_backward(dz, saved, self.kernel.value, needs_dx)
         gradients = [dkernel]
-        if self.bias is not None:
+        if self.bias is not None:  # which may lack axes, or have some of size 1
             gradients.append(ops.sum_to_shape(dz, self.bias.shape))
         return dx, gradients if self.trainable else []
 

@@ -1,6 +1,8 @@
-"""Losses as metrics: their mean over an epoch, weighted by Σ w.
+"""How far predictions are from real targets, over all samples.
 
-Source: keras/src/metrics/regression_metrics.py, probabilistic_metrics.py.
+The formulas are those of the losses of the same names (`scratchnet.losses`).
+
+Source: keras/src/metrics/regression_metrics.py.
 """
 
 from __future__ import annotations
@@ -8,61 +10,133 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scratchnet import losses
-from scratchnet.metrics.metric import MeanMetricWrapper
+from scratchnet.losses.arguments import one_axis
+from scratchnet.losses.loss import same_rank
+from scratchnet.metrics.arrays import as_array, require_same_shape
+from scratchnet.metrics.reduction import Mean, MeanOfFunction
 
 
-class _LossMetric(MeanMetricWrapper):
-    _loss: type[losses.Loss]
-    _arguments: tuple[str, ...] = ()
+class MeanSquaredError(MeanOfFunction):
+    """Mean of (ŷ − y)².
 
-    def __init__(self, name: str | None = None, dtype: Any = None, **arguments: Any) -> None:
-        super().__init__(self._values, name or losses.snake_case(type(self).__name__), dtype)
-        unknown = set(arguments) - {*self._arguments, "axis"}
-        if unknown:
-            raise TypeError(
-                f"{type(self).__name__} does not know {', '.join(sorted(unknown))}. Expected "
-                f"{', '.join(self._arguments) or 'only a name and a dtype'}."
-            )
-        self._source = self._loss(reduction=None, **arguments)
+    >>> float(MeanSquaredError()([[0.0, 1.0]], [[2.0, 1.0]]))
+    2.0
+    """
 
-    def _values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-        return self._source(y_true, y_pred)
+    _direction = "down"
 
-    def get_config(self) -> dict[str, Any]:
-        own = {name: getattr(self._source, name) for name in self._arguments}
-        return super().get_config() | own
+    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None) -> None:
+        super().__init__(losses.mean_squared_error, name, dtype)
 
 
-class MeanSquaredError(_LossMetric):
-    """Mean of `losses.MeanSquaredError`."""
+class RootMeanSquaredError(Mean):
+    """√ of the mean of (ŷ − y)² over all batches, not a mean of the batches' roots.
 
-    _loss = losses.MeanSquaredError
+    >>> float(RootMeanSquaredError()([[0.0, 1.0]], [[1.0, 8.0]]))
+    5.0
+    """
+
+    _direction = "down"
+
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(  # type: ignore[override]
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
+        """Add one batch of targets and predictions of one shape.
+
+        Raises ValueError where they do not fit each other, or the weights do not fit them.
+        """
+        y, y_hat = (as_array(values).astype(self.dtype, copy=False) for values in (y_true, y_pred))
+        y, y_hat = same_rank(y, y_hat)
+        require_same_shape(self.name, y, y_hat)
+        super().update_state(np.square(y_hat - y), sample_weight)
+
+    def result(self) -> Any:
+        return self.as_result(np.sqrt(self.mean))
 
 
-class MeanAbsoluteError(_LossMetric):
-    """Mean of `losses.MeanAbsoluteError`."""
+class MeanAbsoluteError(MeanOfFunction):
+    """Mean of |ŷ − y|.
 
-    _loss = losses.MeanAbsoluteError
+    >>> float(MeanAbsoluteError()([[0.0, 1.0]], [[2.0, 1.0]]))
+    1.0
+    """
 
+    _direction = "down"
 
-class CategoricalCrossentropy(_LossMetric):
-    """Mean of `losses.CategoricalCrossentropy`; from_logits, label_smoothing as there."""
-
-    _loss = losses.CategoricalCrossentropy
-    _arguments = ("from_logits", "label_smoothing")
-
-
-class SparseCategoricalCrossentropy(_LossMetric):
-    """Mean of `losses.SparseCategoricalCrossentropy`; from_logits as there."""
-
-    _loss = losses.SparseCategoricalCrossentropy
-    _arguments = ("from_logits",)
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None) -> None:
+        super().__init__(losses.mean_absolute_error, name, dtype)
 
 
-class BinaryCrossentropy(_LossMetric):
-    """Mean of `losses.BinaryCrossentropy`; from_logits, label_smoothing as there."""
+class MeanAbsolutePercentageError(MeanOfFunction):
+    """Mean of 100·|ŷ − y| / max(|y|, 1e-7).
 
-    _loss = losses.BinaryCrossentropy
-    _arguments = ("from_logits", "label_smoothing")
+    >>> float(MeanAbsolutePercentageError()([[2.0, 4.0]], [[1.0, 4.0]]))
+    25.0
+    """
+
+    _direction = "down"
+
+    def __init__(
+        self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None
+    ) -> None:
+        super().__init__(losses.mean_absolute_percentage_error, name, dtype)
+
+
+class MeanSquaredLogarithmicError(MeanOfFunction):
+    """Mean of (log(1 + ŷ) − log(1 + y))², where what is below 1e-7 counts as 1e-7.
+
+    >>> round(float(MeanSquaredLogarithmicError()([[0.0]], [[1.0]])), 4)
+    0.4805
+    """
+
+    _direction = "down"
+
+    def __init__(
+        self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None
+    ) -> None:
+        super().__init__(losses.mean_squared_logarithmic_error, name, dtype)
+
+
+class LogCoshError(MeanOfFunction):
+    """Mean of log cosh(ŷ − y).
+
+    >>> round(float(LogCoshError()([[0.0]], [[1.0]])), 4)
+    0.4338
+    """
+
+    _direction = "down"
+
+    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
+        super().__init__(losses.log_cosh, name, dtype)
+
+
+class CosineSimilarity(MeanOfFunction):
+    """Mean of the cosine of the angle between y and ŷ: Σ_k y_k·ŷ_k / (‖y‖·‖ŷ‖).
+
+    Args:
+        axis: along which the vectors lie.
+
+    The loss of this name is its negative. Keras leaves axis out of the configuration, so that a
+    loaded metric has −1; here it is there.
+
+    >>> float(CosineSimilarity()([[0.0, 2.0]], [[3.0, 4.0]]))
+    0.800000011920929
+    """
+
+    _direction = "up"
+
+    def __init__(
+        self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1
+    ) -> None:
+        self.axis = one_axis("CosineSimilarity", axis)
+        super().__init__(_cosine, name, dtype, axis=self.axis)
+
+
+def _cosine(y_true: ArrayLike, y_pred: ArrayLike, axis: int) -> np.ndarray:
+    return -losses.cosine_similarity(y_true, y_pred, axis)

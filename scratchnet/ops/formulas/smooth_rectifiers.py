@@ -30,7 +30,7 @@ def softplus_backward(dy: Array, x: Array) -> Array:
     return dy * sigmoid(x)
 
 
-def squareplus(x: Array, b: float = 4) -> Array:
+def squareplus(x: Array, b: float = 4.0) -> Array:
     """y = (x + √(x² + b)) / 2.
 
     For x < 0 the two terms nearly cancel; there y = b / (2·(√(x² + b) − x)), the same number.
@@ -39,7 +39,7 @@ def squareplus(x: Array, b: float = 4) -> Array:
     return np.where(x >= 0, (x + root) / 2, b / 2 / (root + np.abs(x)))
 
 
-def squareplus_backward(dy: Array, x: Array, b: float = 4) -> Array:
+def squareplus_backward(dy: Array, x: Array, b: float = 4.0) -> Array:
     """∂L/∂x = dy · y / √(x² + b)."""
     return dy * squareplus(x, b) / np.hypot(x, b**0.5)
 

@@ -18,7 +18,7 @@ class ReduceLROnPlateau(MonitorCallback):
 
     After each epoch, with v the value of `monitor` and c the epochs of cooldown that are left:
 
-        c > 0:                        c ← c − 1, wait ← 0
+        c > 0:                        c ← c − 1
         v better than best:           best ← v, wait ← 0
         else, where c is 0 by now:    wait ← wait + 1, and once wait ≥ patience and lr > min_lr:
                                       lr ← max(lr·factor, min_lr), c ← cooldown, wait ← 0
@@ -90,7 +90,6 @@ class ReduceLROnPlateau(MonitorCallback):
             return
         if self.in_cooldown():
             self.cooldown_counter -= 1
-            self.wait = 0
         if self._improves(value, self.best):
             self.best = value
             self.wait = 0

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import reference
 import scratchnet as sn
 from reference.callback_runs import Epoch, Standin, run, runs_differ
+from reference.device import precision
 from scratchnet import layers
 from scratchnet.callbacks import EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
 
@@ -123,10 +124,28 @@ def test_small_improvements_count_where_keras_rounds_them_away():
     assert theirs.stopped_epoch == 1
 
 
-def test_early_stopping_never_stops_after_the_first_epoch():
-    model, states = told(EarlyStopping("loss", patience=0, baseline=0.5), [1.0, 2.0, 3.0])
-    assert len(states) == 3
+@pytest.mark.parametrize("first", [1.0, NAN])
+def test_early_stopping_never_stops_after_the_first_epoch(first):
+    stop = EarlyStopping("loss", patience=0, baseline=0.5)
+    model, _ = told(stop, [first, NAN, 3.0])
     assert model.stop_training
+    assert stop.stopped_epoch == 1
+
+
+def test_a_rate_at_its_bound_is_not_reduced_again_where_float32_rounds_the_bound_up():
+    """float32(0.1) is above 0.1: seen as such, the cooldown would begin again and again."""
+    epochs = [Epoch({"loss": 1.0})] * 8
+    with precision("float32"):
+        assert float(sn.optimizers.SGD(0.1).learning_rate) > 0.1
+        assert (
+            runs_differ(
+                lambda library, _: library.ReduceLROnPlateau(
+                    "loss", patience=1, cooldown=1, min_lr=0.1
+                ),
+                epochs,
+            )
+            == 0
+        )
 
 
 def test_a_callback_can_serve_a_second_training():

@@ -19,11 +19,11 @@ from jaxtyping import Shaped
 
 from scratchnet.ops.geometry import Pair
 
-Cells = Shaped[np.ndarray, "*cells"]
+Cells = Shaped[np.ndarray, "..."]
 Ends = Sequence[Pair]
 
 
-def pad(x: Cells, ends: Ends, value: float = 0.0) -> Cells:
+def pad(x: Cells, ends: Ends, value: float | int = 0) -> Cells:
     """x with cells of one value before and after it along each axis.
 
     Args:

@@ -67,7 +67,7 @@ def _wired_alike(model: sn.Model) -> Any:
         for layer in model.layers:
             copy.add(twin_layer(layer))
         return copy
-    for node in model.graph.nodes:
+    for node in sorted(model.graph.nodes, key=lambda node: node.serial):
         layer = node.layer
         if isinstance(layer, sn_layers.InputLayer):
             outputs = keras.Input(batch_shape=layer.batch_shape, dtype=layer.dtype, name=layer.name)

@@ -16,6 +16,7 @@ Source: keras/src/backend/common/keras_tensor.py and keras/src/ops/node.py.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from scratchnet.layers.layer import Layer
 
 Shape = tuple[int | None, ...]
+
+_serials = itertools.count()
 
 
 class SymbolicTensor:
@@ -71,6 +74,7 @@ class Node:
         training: the mode that the call fixed; None leaves it to the model.
         args, kwargs: how the layer was called, for the configuration.
         outputs: what the call gave.
+        serial: a number that grows from call to call.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Node:
         self.training = training
         self.args, self.kwargs = args, kwargs
         self.outputs: list[SymbolicTensor] = []
+        self.serial = next(_serials)
 
     @property
     def sources(self) -> list[SymbolicTensor]:

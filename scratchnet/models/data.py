@@ -78,6 +78,10 @@ class Source:
         """Batches of an epoch; None before the first pass over an iterable."""
         return self._per_epoch or self._pass
 
+    def begin_anew(self) -> None:
+        """Let the next epoch begin a new pass."""
+        self._current = None
+
     def epoch(self) -> Iterator[Samples]:
         """The batches of the next epoch.
 

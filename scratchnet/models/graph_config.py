@@ -8,8 +8,8 @@ A call is {"args": …, "kwargs": …}, in which a symbolic tensor stands as
 
     {"class_name": "__keras_tensor__", "config": {"shape", "dtype", "keras_history": place}}
 
-A place is [name of the layer, number of its call in this model, number of the call's output]. The
-calls of a functional model that stands inside another are numbered from 1.
+A place is [name of the layer, number of its call in this model, number of the call's output].
+Calls are numbered from 0, but from 1 where "output_layers" names one of a functional model inside.
 
 Source: keras/src/models/functional.py.
 """
@@ -31,16 +31,19 @@ Place = list[Any]
 
 def graph_config(model: Model) -> dict[str, Any]:
     """The configuration of a model's graph."""
+    within = set(model.graph.nodes)
     numbers = {
         node: i
         for layer in model.layers
-        for i, node in enumerate(
-            (n for n in layer.nodes if n in set(model.graph.nodes)), start=_first_number(layer)
-        )
+        for i, node in enumerate(node for node in layer.nodes if node in within)
     }
 
     def place(tensor: SymbolicTensor) -> Place:
         return [tensor.name, numbers[tensor.node], tensor.index]
+
+    def end(tensor: SymbolicTensor) -> Place:
+        name, number, index = place(tensor)
+        return [name, number + _first_number(tensor.node.layer), index]
 
     def entry(value: Any) -> Any:
         if not isinstance(value, SymbolicTensor):
@@ -71,8 +74,8 @@ def graph_config(model: Model) -> dict[str, Any]:
         "name": model.name,
         "trainable": model._trainable,
         "layers": entries,
-        "input_layers": mapped(place, model.input_structure),
-        "output_layers": mapped(place, model.output_structure),
+        "input_layers": mapped(end, model.input_structure),
+        "output_layers": mapped(end, model.output_structure),
     }
 
 
@@ -107,19 +110,18 @@ def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _first_number(layer: Layer) -> int:
-    """The number of a layer's first call in a model."""
+    """The number that a layer's first call has at the ends of a model."""
     return 1 if type(layer).__name__ == "Functional" else 0
 
 
 def _is_there(place: Place, created: dict[str, Layer]) -> bool:
     name, number, _ = place
-    return number - _first_number(created[name]) < len(created[name].nodes)
+    return number < len(created[name].nodes)
 
 
 def _tensor(place: Place, created: dict[str, Layer]) -> SymbolicTensor:
     name, number, index = place
-    layer = created[name]
-    return layer.nodes[number - _first_number(layer)].outputs[index]
+    return created[name].nodes[number].outputs[index]
 
 
 def _is_tensor(value: Any) -> bool:
@@ -154,5 +156,6 @@ def _tensors(places: Any, created: dict[str, Layer]) -> Any:
     if isinstance(places, dict):
         return {key: _tensors(place, created) for key, place in places.items()}
     if len(places) == 3 and isinstance(places[0], str):
-        return _tensor(places, created)
+        name, number, index = places
+        return _tensor([name, number - _first_number(created[name]), index], created)
     return [_tensors(place, created) for place in places]

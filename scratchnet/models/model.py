@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -40,6 +41,13 @@ class Model(Trainer):
         self._layers: list[Layer] = []
         self.input_structure: Any = None  # symbolic tensors, as the caller nested them
         self.output_structure: Any = None
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A new model with new layers, from what `get_config` gave, here or in Keras."""
+        from scratchnet.models.functional import Functional
+
+        return Functional.from_config(config)  # type: ignore[return-value]
 
     # Computation
 
@@ -115,6 +123,17 @@ class Model(Trainer):
                 f"model.build((None, 28, 28, 1)) with the shape of its inputs."
             )
         return self._graph
+
+    @property
+    def is_path(self) -> bool:
+        """Whether the layers stand one after the other, each once, as in a Sequential model."""
+        if self._graph is None:
+            return True
+        nodes = self._graph.nodes
+        return len(nodes) == len(self._graph.layers) and all(
+            [tensor.node for tensor in node.sources] == [before]
+            for before, node in itertools.pairwise(nodes)
+        )
 
     @property
     def input(self) -> Any:

@@ -2,7 +2,9 @@
 
     L = Σ_o  λ_o · loss_o(y_o, ŷ_o)  +  Σ penalties of weights and activities
 
-with one loss for each output o, or none, and λ_o its loss weight.
+with one loss for each output o, or none, and λ_o its loss weight. In the logs each output's loss
+is its mean over all samples, as L is. (Keras's TensorFlow backend gives all batches one weight
+there, so its logs do not add up where the last batch is smaller; its JAX and torch backends agree.)
 
 Where a loss is a cross-entropy and its output ends in the activation that belongs to it, the loss
 starts from the logits z, what goes into that activation. Mathematically that is the same;

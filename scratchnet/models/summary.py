@@ -14,6 +14,8 @@ from scratchnet.layers.layer import Layer
 from scratchnet.variable import Variable
 
 if TYPE_CHECKING:
+    from scratchnet.layers.symbolic import Shape
+    from scratchnet.models.graph import Graph
     from scratchnet.models.model import Model
 
 _NUMBER, _UNKNOWN, _CLASS, _FROZEN = "color(34)", "color(45)", "color(33)", "color(9)"
@@ -28,6 +30,9 @@ def print_summary(
 ) -> None:
     """Print each layer's name, type, output shape and number of weights, then the totals.
 
+    Where the graph is more than a path, a column says which outputs a layer is called on, as
+    "name[number of the call][number of its output]".
+
     Args:
         model: built or not; what is not known yet is shown as "?".
         line_length: width of the table; None fits it to the terminal.
@@ -38,6 +43,11 @@ def print_summary(
     shares = [0.45, 0.35, 0.2]
     full_width = 88
     headers, alignments = ["Layer (type)", "Output Shape", "Param #"], ["left", "left", "right"]
+    branched = None if model.is_path else model.graph
+    if branched:
+        shares = [0.3, 0.26, 0.18, 0.26]
+        full_width += 20
+        headers, alignments = [*headers, "Connected to"], [*alignments, "left"]
     if show_trainable:
         shares = [0.9 * share for share in shares] + [0.1]
         full_width += 12
@@ -54,7 +64,7 @@ def print_summary(
         show_lines=True,
     )
     for layer, depth in _walk(model.layers, expand_nested):
-        table.add_row(*_fields(layer, depth, show_trainable))
+        table.add_row(*_fields(layer, depth, branched, show_trainable))
 
     optimizer = model.optimizer
     slots = optimizer.variables if optimizer is not None and optimizer.built else []
@@ -104,13 +114,15 @@ def _walk(layers: Iterable[Layer], nested: bool, depth: int = 0) -> Iterable[tup
             yield from _walk(layer.layers, nested, depth + 1)
 
 
-def _fields(layer: Layer, depth: int, show_trainable: bool) -> list[str]:
+def _fields(layer: Layer, depth: int, graph: Graph | None, show_trainable: bool) -> list[str]:
     prefix = "   " * depth + "└ " if depth else ""
     fields = [
         f"{escape(prefix + layer.name)} ([{_CLASS}]{type(layer).__name__}[/])",
         _shape(layer),
         _number(f"{layer.count_params():,}") if layer.built else f"{_number('0')} (unbuilt)",
     ]
+    if graph:
+        fields.append(_connections(layer, graph))
     if show_trainable and layer.weights:
         color = _NUMBER if layer.trainable else _FROZEN
         fields.append(f"[bold][{color}]{'Y' if layer.trainable else 'N'}[/][/]")
@@ -119,10 +131,31 @@ def _fields(layer: Layer, depth: int, show_trainable: bool) -> list[str]:
     return fields
 
 
+def _connections(layer: Layer, graph: Graph) -> str:
+    """The outputs that the layer is called on in this graph."""
+    return (
+        ", ".join(
+            f"{escape(tensor.name)}[{_number(str(tensor.node.layer.nodes.index(tensor.node)))}]"
+            f"[{_number(str(tensor.index))}]"
+            for node in layer.nodes
+            if node in graph.nodes
+            for tensor in node.sources
+        )
+        or "-"
+    )
+
+
 def _shape(layer: Layer) -> str:
     if not layer.built:
         return "?"
-    sizes = (f"[{_UNKNOWN if n is None else _NUMBER}]{n}[/]" for n in layer.output_shape)
+    if not layer.nodes:
+        return _one_shape(layer.output_shape)
+    shapes = [_one_shape(tensor.shape) for tensor in layer.nodes[-1].outputs]
+    return shapes[0] if len(shapes) == 1 else f"[{', '.join(shapes)}]"
+
+
+def _one_shape(shape: Shape) -> str:
+    sizes = (f"[{_UNKNOWN if n is None else _NUMBER}]{n}[/]" for n in shape)
     return f"({', '.join(sizes)})"
 
 

@@ -234,6 +234,7 @@ class Trainer(Layer):
                         break
                 epoch_logs = dict(logs)
                 if validation is not None and _is_due(epoch, validation_freq):
+                    validation.begin_anew()
                     val_logs = self._evaluate(validation, callbacks)
                     epoch_logs |= {f"val_{name}": value for name, value in val_logs.items()}
                 callbacks.on_epoch_end(epoch, epoch_logs)

@@ -12,6 +12,13 @@ LAYERS = {
     "Conv2D": lambda: layers.Conv2D(3, 2, activation="relu", kernel_initializer=he()),
     "Conv2D same": lambda: layers.Conv2D(3, 5, 2, "same", kernel_initializer=he()),
     "Conv2D stride above kernel": lambda: layers.Conv2D(2, 1, strides=3, kernel_initializer=he()),
+    "DepthwiseConv2D": lambda: layers.DepthwiseConv2D(
+        3, padding="same", depth_multiplier=2, depthwise_initializer=he()
+    ),
+    "SeparableConv2D": lambda: layers.SeparableConv2D(
+        3, 2, padding="same", depthwise_initializer=he(), pointwise_initializer=he()
+    ),
+    "Conv2DTranspose": lambda: layers.Conv2DTranspose(3, 3, 2, kernel_initializer=he()),
     "MaxPooling2D": lambda: layers.MaxPooling2D(2),
     "AveragePooling2D": lambda: layers.AveragePooling2D(3, 2, "same"),
     "GlobalMaxPooling2D": layers.GlobalMaxPooling2D,
@@ -22,7 +29,21 @@ LAYERS = {
     "Softmax": layers.Softmax,
     "sigmoid": lambda: layers.Activation("sigmoid"),
     "tanh": lambda: layers.Activation("tanh"),
+    "LayerNormalization": lambda: layers.LayerNormalization((1, 2)),
+    "LayerNormalization over channels": layers.LayerNormalization,
+    "GroupNormalization": lambda: layers.GroupNormalization(-1),
+    "RMSNormalization": layers.RMSNormalization,
+    "UnitNormalization": layers.UnitNormalization,
+    "Normalization": lambda: layers.Normalization(mean=0.5, variance=4.0),
+    "Rescaling": lambda: layers.Rescaling(0.5, 1.0),
     "Flatten": layers.Flatten,
+    "Reshape": lambda: layers.Reshape((-1, 1)),
+    "Permute": lambda: layers.Permute((3, 1, 2)),
+    "ZeroPadding2D": lambda: layers.ZeroPadding2D(((1, 0), (2, 3))),
+    "UpSampling2D": lambda: layers.UpSampling2D((2, 3)),
+    "UpSampling2D bilinear": lambda: layers.UpSampling2D(2, interpolation="bilinear"),
+    "Resizing": lambda: layers.Resizing(4, 9, "bicubic"),
+    "CenterCrop": lambda: layers.CenterCrop(5, 8),
     "Dense": lambda: layers.Dense(4, "tanh", kernel_initializer=he()),
 }
 

@@ -457,13 +457,3 @@ def pair(value: int | Sequence[int], argument: str, minimum: int = 1) -> tuple[i
             f"received {value!r}. For example {argument}=3 or {argument}=(3, 3)."
         )
     return int(values[0]), int(values[1])
-
-
-def standardize_padding(padding: str) -> str:
-    """ "valid" or "same", in any case."""
-    name = padding.lower() if isinstance(padding, str) else padding
-    if name not in ("valid", "same"):
-        raise ValueError(
-            f"The argument padding must be 'valid' (none) or 'same'; received {padding!r}."
-        )
-    return name

@@ -131,6 +131,13 @@ def samples(kind: str, shape: tuple[int, ...] = (N, H, C)) -> tuple[np.ndarray, 
     }[kind]
 
 
+def embeddings() -> tuple[np.ndarray, np.ndarray]:
+    """Class numbers (2·N,), of which one occurs once, and vectors (2·N, C) of length 1."""
+    vectors = np.random.default_rng(0).normal(size=(2 * N, C))
+    labels = np.array([0, 1, 2, 0, 1, 1, 3, 2], np.float64)
+    return labels, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
 # (class, kind of samples, function's arguments beyond the targets and predictions)
 KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("MeanSquaredError", "real", {}),
@@ -177,6 +184,14 @@ ARGUMENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("Dice", "yes or no", {"axis": (1, 2)}),
     ("Tversky", "yes or no", {"alpha": 0.3, "beta": 0.8}),
     ("Tversky", "yes or no", {"alpha": 0.3, "axis": -1}),
+)
+CIRCLES: tuple[dict[str, Any], ...] = (
+    {},
+    {"gamma": 10.0},
+    {"margin": 0.25},
+    {"remove_diagonal": False},
+    {"reduction": "mean_with_sample_weight"},
+    {"reduction": "sum", "name": "another", "dtype": "float64"},
 )
 ALIASES = ("mse", "MSE", "mae", "MAE", "mape", "MAPE", "msle", "MSLE", "kld", "KLD", "bce", "BCE")
 
@@ -228,6 +243,28 @@ def _function_case(name: str, kind: str, arguments: dict[str, Any]) -> Case:
     )
 
 
+def _circle_cases() -> Iterator[Case]:
+    for arguments in CIRCLES:
+        label = _text(arguments)
+        loss = losses.Circle(**arguments)
+        yield Case("losses.Circle", label, partial(loss_error, loss, *embeddings()))
+        weight = np.linspace(0.5, 2, 2 * N)
+        weighted = partial(loss_error, loss, *embeddings(), weight)
+        yield Case("losses.Circle", f"{label}, sample_weight", weighted)
+    labels, vectors = embeddings()
+    for own in (
+        {},
+        {"gamma": 10.0, "margin": 0.25},
+        {
+            "ref_labels": labels[:3],
+            "ref_embeddings": vectors[::-1][:3],
+            "remove_diagonal": False,
+        },
+    ):
+        label = f"arguments {', '.join(own) or 'at their defaults'}"
+        yield Case("losses.circle", label, partial(function_error, "circle", labels, vectors, own))
+
+
 def _cases() -> Iterator[Case]:
     for name, kind, arguments in KINDS:
         yield _loss_case(name, kind, {})
@@ -238,6 +275,7 @@ def _cases() -> Iterator[Case]:
         yield _function_case(snake_case(name), kind, arguments)
     for name, kind, arguments in ARGUMENTS:
         yield _loss_case(name, kind, arguments)
+    yield from _circle_cases()
     for reduction in REDUCTIONS:
         for shape in WEIGHTS:
             label = f"reduction={reduction}, sample_weight of shape {shape}"

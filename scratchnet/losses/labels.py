@@ -50,7 +50,11 @@ class LabelLoss(Loss):
                 f"{classes - 1}: give the last layer more units, or renumber the labels."
             )
 
-    def _mask(self, y_true: np.ndarray) -> np.ndarray | None:
+    def _mask(self, y_true: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+        return self._counted(y_true)
+
+    def _counted(self, y_true: np.ndarray) -> np.ndarray | None:
+        """Which labels are not the one to ignore; None means all."""
         return None if self.ignore_class is None else y_true != self.ignore_class
 
     def _standardize(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -61,5 +65,5 @@ class LabelLoss(Loss):
 
     def _labels(self, y_true: np.ndarray) -> np.ndarray:
         """Class numbers, with 0 where they do not count."""
-        mask = self._mask(y_true)
-        return (y_true if mask is None else np.where(mask, y_true, 0)).astype(np.int64)
+        counted = self._counted(y_true)
+        return (y_true if counted is None else np.where(counted, y_true, 0)).astype(np.int64)

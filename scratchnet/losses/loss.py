@@ -115,12 +115,8 @@ class Loss:
         with _silence():
             values = np.asarray(self.call(targets, predictions))
             weighted = self._weighted(targets, values, sample_weight)
-            gradient = self.call_gradient(targets, predictions)
-            if weighted.weight is not None:
-                share = weighted.share().reshape(values.shape)
-                gradient = gradient * (
-                    share if self.axis is None else np.expand_dims(share, self.axis)
-                )
+            share = None if weighted.weight is None else weighted.share().reshape(values.shape)
+            gradient = self._pull(targets, predictions, share)
             divisor = _accumulator(gradient.dtype).type(weighted.divisor())
             gradient = gradient / divisor if divisor else np.zeros_like(gradient)
             original = np.asarray(y_pred)
@@ -164,9 +160,18 @@ class Loss:
     def _shape_hint(self, shape: tuple[int | None, ...]) -> str:
         return ""
 
-    def _mask(self, y_true: np.ndarray) -> np.ndarray | None:
+    def _mask(self, y_true: np.ndarray, values: np.ndarray) -> np.ndarray | None:
         """Which of the ℓ count; None means all."""
         return None
+
+    def _pull(
+        self, y_true: np.ndarray, y_pred: np.ndarray, share: np.ndarray | None
+    ) -> np.ndarray:
+        """Σ_i share_i·∂ℓ_i/∂ŷ, of the shape of y_pred; None means 1 for each."""
+        gradient = self.call_gradient(y_true, y_pred)
+        if share is None:
+            return gradient
+        return gradient * (share if self.axis is None else np.expand_dims(share, self.axis))
 
     def _check_axis(self, target: tuple[int, ...], shape: tuple[int | None, ...]) -> None:
         ranks = len(target), len(shape)
@@ -193,7 +198,7 @@ class Loss:
         weight = None
         if sample_weight is not None:
             weight = np.asarray(sample_weight).astype(values.dtype, copy=False)
-        mask = self._mask(y_true)
+        mask = self._mask(y_true, values)
         try:
             if mask is not None:
                 weight = self._with_mask(mask, weight, values.dtype)

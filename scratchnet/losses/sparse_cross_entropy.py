@@ -55,16 +55,16 @@ class SparseCategoricalCrossentropy(LabelLoss):
     def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         labels = self._labels(y_true)[..., None]
         values = -np.take_along_axis(self._log_p(y_pred), labels, axis=-1)[..., 0]
-        mask = self._mask(y_true)
-        return values if mask is None else np.where(mask, values, 0)
+        counted = self._counted(y_true)
+        return values if counted is None else np.where(counted, values, 0)
 
     def call_gradient(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         one_hot = np.arange(y_pred.shape[-1]) == self._labels(y_true)[..., None]
         slopes = np.exp(self._log_p(y_pred)) - one_hot
         if not self.from_logits:
             slopes = np.where(inside(y_pred), slopes / clip(y_pred), 0)
-        mask = self._mask(y_true)
-        return slopes if mask is None else np.where(mask[..., None], slopes, 0)
+        counted = self._counted(y_true)
+        return slopes if counted is None else np.where(counted[..., None], slopes, 0)
 
     def check(self, y_true: np.ndarray, prediction_shape: Sequence[int | None]) -> None:
         super().check(y_true, prediction_shape)

@@ -56,7 +56,7 @@ def test_a_function_of_this_module_is_a_loss_by_itself_or_by_name(name):
 def test_keras_s_names_and_aliases_are_known():
     from keras.src.losses import ALL_OBJECTS_DICT
 
-    missing = {"Loss", "LossFunctionWrapper", "CTC", "ctc", "Circle", "circle"}
+    missing = {"Loss", "LossFunctionWrapper", "CTC", "ctc"}
     for name in set(ALL_OBJECTS_DICT) - missing:
         assert isinstance(losses.get(name), losses.Loss)
     assert losses.get(None) is None
@@ -195,6 +195,13 @@ def test_a_label_out_of_range_is_named_with_its_place(loss):
         loss([np.nan, 0], predictions)
     with pytest.raises(ValueError, match="one-hot rows go with"):
         loss(np.eye(3)[:2], predictions)
+
+
+def test_embeddings_come_one_to_a_label():
+    with pytest.raises(ValueError, match=r"y of shape \(3,\) for embeddings of shape \(2, 4\)"):
+        losses.Circle()([0, 1, 2], np.zeros((2, 4)))
+    with pytest.raises(ValueError, match="The labels do not fit the embeddings"):
+        losses.circle([0, 1], np.zeros((2, 4)), [0], np.zeros((2, 4)))
 
 
 def test_an_ignored_label_may_be_out_of_range_but_no_other():

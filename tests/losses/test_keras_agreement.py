@@ -200,6 +200,30 @@ def test_losses_of_overlap_over_any_axes(case, several, alpha, reduction):
             assert loss_error(loss, y, probabilities, weight) <= BOUND
 
 
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    gamma=st.floats(1, 80),
+    margin=st.floats(0.1, 0.9),
+    reduction=reductions,
+)
+def test_circle_of_several_classes_with_and_without_partners(seed, gamma, margin, reduction):
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(rng.integers(2, 9), 3))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    y = np.append(rng.integers(0, 4, len(vectors) - 2), [0, 0])  # one pair at least
+    loss = losses.Circle(gamma, margin, reduction=reduction)
+    for weight in (None, rng.uniform(0.5, 2, len(y)), rng.uniform(0.5, 2, (len(y), 1))):
+        assert loss_error(loss, y, vectors, weight) <= BOUND
+
+
+def test_a_batch_without_pairs_has_circle_loss_0_and_no_gradient():
+    for y in (np.arange(3), np.zeros(3)):
+        loss = losses.Circle()
+        assert loss_error(loss, y, np.eye(3)) == 0
+        assert not loss.call_gradient(y.astype(np.int64), np.eye(3)).any()
+    assert losses.Circle()(np.zeros(0), np.zeros((0, 3))) == 0
+
+
 def loss_values(loss, y_true, y_pred):
     return type(loss).from_config(loss.get_config() | {"reduction": None})(y_true, y_pred)
 

@@ -7,6 +7,9 @@ then sizes must be equal or 1, and a size of 1 is repeated:
 
 Each layer has a function that calls it at once: `add([x1, x2])` is `Add()([x1, x2])`.
 
+Keras on TensorFlow takes an array with a single axis above 1 for a bias, when it adds: with as many
+channels as samples, numbers of shape (N, 1, 1) go to the channels. Here they go to the samples.
+
 Source: keras/src/layers/merging.
 """
 

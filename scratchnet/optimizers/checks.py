@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,15 +69,17 @@ def read_learning_rate(value: Any, kind: str) -> Variable | LearningRateSchedule
 
 def check_gradients(
     optimizer: str,
-    gradients: Sequence[ArrayLike],
+    gradients: Sequence[ArrayLike | None],
     variables: Sequence[Variable] | None,
     known: Sequence[Variable] | None,
 ) -> list[Variable]:
     """The weights that the gradients belong to; raises ValueError where they do not fit.
 
+    Warns of weights that have no gradient.
+
     Args:
         optimizer: its name.
-        gradients: one for each weight.
+        gradients: one for each weight, or None.
         variables: the weights; None means those that are known.
         known: weights that the optimizer keeps slots for; None before it is built.
     """
@@ -93,7 +96,7 @@ def check_gradients(
             f"{len(variables)} weights. Expected one for each, in the same order."
         )
     for g, variable in zip(gradients, variables, strict=True):
-        if np.shape(g) != variable.shape:
+        if g is not None and np.shape(g) != variable.shape:
             raise ValueError(
                 f"The optimizer {optimizer!r} received a gradient of shape {np.shape(g)} for "
                 f"the weight {variable.path!r} of shape {variable.shape}. Expected the same."
@@ -104,6 +107,13 @@ def check_gradients(
             f"received: {[v.path for v in variables]} instead of {[v.path for v in known]}. "
             f"Compile the model again after freezing or adding layers; each model needs an "
             f"optimizer of its own."
+        )
+    without = [v.path for g, v in zip(gradients, variables, strict=True) if g is None]
+    if without:
+        warnings.warn(
+            f"The weights {', '.join(without)} have no gradient: the loss does not depend on them, "
+            f"and they stay as they are. Is an output without a loss?",
+            stacklevel=3,
         )
     return list(variables)
 

@@ -36,6 +36,8 @@ from scratchnet.optimizers.schedules import LearningRateSchedule
 from scratchnet.serialization import snake_case
 from scratchnet.variable import Variable
 
+Gradients = list[np.ndarray | None]
+
 
 class Optimizer:
     """Base of all optimizers. A new one defines `slot_groups`, `update` and `get_config`.
@@ -226,12 +228,15 @@ class Optimizer:
         self.built = True
 
     def apply(
-        self, grads: Sequence[ArrayLike], trainable_variables: Sequence[Variable] | None = None
+        self,
+        grads: Sequence[ArrayLike | None],
+        trainable_variables: Sequence[Variable] | None = None,
     ) -> None:
         """One step: see the top of this file.
 
         Args:
-            grads: one gradient for each weight, of its shape.
+            grads: one gradient for each weight, of its shape; a weight whose gradient is None
+                stays as it is, which is warned of.
             trainable_variables: the weights; None means those of `build`.
 
         Raises ValueError, and changes nothing, where the gradients do not belong to the weights
@@ -239,10 +244,13 @@ class Optimizer:
         """
         known = self._built_for if self.built else None
         variables = check_gradients(self.name, grads, trainable_variables, known)
-        if not variables:
+        if all(g is None for g in grads):
             return
         self.build(variables)
-        gradients = [np.asarray(g, v.dtype) for g, v in zip(grads, variables, strict=True)]
+        gradients = [
+            None if g is None else np.asarray(g, v.dtype)
+            for g, v in zip(grads, variables, strict=True)
+        ]
         with np.errstate(all="ignore"):  # a diverging run shows in its loss, as in Keras
             if self.gradient_accumulation_steps:
                 gradients = self._accumulate(gradients, self.gradient_accumulation_steps)
@@ -250,8 +258,8 @@ class Optimizer:
                 self._step(self._clipped(gradients), variables)
             if self.use_ema:
                 self._average(variables)
-            for variable in variables:
-                if variable.constraint is not None:
+            for variable, g in zip(variables, grads, strict=True):
+                if variable.constraint is not None and g is not None:
                     variable.assign(variable.constraint(variable.value))
         self._iterations.value += 1
 
@@ -278,36 +286,43 @@ class Optimizer:
 
     # The parts of a step
 
-    def _accumulate(self, gradients: list[np.ndarray], k: int) -> list[np.ndarray]:
+    def _accumulate(self, gradients: Gradients, k: int) -> Gradients:
         """The mean of k gradients at every k-th call, an empty list at the others."""
         for g, total in zip(gradients, self._accumulated, strict=True):
-            total.value += g
+            if g is not None:
+                total.value += g
         if (int(self._iterations.value) + 1) % k:
             return []
-        means = [total.value / k for total in self._accumulated]
+        means = [
+            None if g is None else total.value / k
+            for g, total in zip(gradients, self._accumulated, strict=True)
+        ]
         for total in self._accumulated:
             total.value[...] = 0
         return means
 
-    def _clipped(self, gradients: list[np.ndarray]) -> list[np.ndarray]:
+    def _clipped(self, gradients: Gradients) -> Gradients:
+        present = [g for g in gradients if g is not None]
         if self.clipnorm and self.clipnorm > 0:
-            return clip_norms(gradients, self.clipnorm)
-        if self.global_clipnorm and self.global_clipnorm > 0:
-            return clip_global_norm(gradients, self.global_clipnorm)
-        if self.clipvalue and self.clipvalue > 0:
-            return clip_values(gradients, self.clipvalue)
-        return gradients
+            present = clip_norms(present, self.clipnorm)
+        elif self.global_clipnorm and self.global_clipnorm > 0:
+            present = clip_global_norm(present, self.global_clipnorm)
+        elif self.clipvalue and self.clipvalue > 0:
+            present = clip_values(present, self.clipvalue)
+        clipped = iter(present)
+        return [None if g is None else next(clipped) for g in gradients]
 
-    def _step(self, gradients: Sequence[np.ndarray], variables: Sequence[Variable]) -> None:
+    def _step(self, gradients: Gradients, variables: Sequence[Variable]) -> None:
         rate = self.learning_rate
         if self.weight_decay is not None:
-            for variable in variables:
-                if self._decays(variable):
+            for variable, g in zip(variables, gradients, strict=True):
+                if g is not None and self._decays(variable):
                     self._decay(variable.value, variable.dtype.type(rate))
         self.before_update()
         for variable, g, slots in zip(variables, gradients, self._slots, strict=True):
-            lr = variable.dtype.type(rate)
-            self.update(variable.value, g, lr, [slot.value for slot in slots])
+            if g is not None:
+                lr = variable.dtype.type(rate)
+                self.update(variable.value, g, lr, [slot.value for slot in slots])
 
     def _decays(self, variable: Variable) -> bool:
         excluded, pattern = self._excluded

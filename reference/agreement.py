@@ -7,6 +7,7 @@ The measure is
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def relative_error(ours: Any, theirs: Any) -> float:
 def layer_errors(
     layer: Layer, x: Any, seed: int = 0, training: bool = True, **options: Any
 ) -> dict[str, float]:
-    """Errors of a layer's output, input gradients, weight gradients and weights after the call.
+    """Errors of one call of a layer; see `call_errors`, and `inf` where shapes or dtypes differ.
 
     The weights are moved off their initial values first, so that zeros and ones hide nothing.
 
@@ -46,46 +47,75 @@ def layer_errors(
         seed: of the weights and of the upstream gradient.
         training: the mode of the call.
         options: the layer's `call_options`.
-
-    Returns:
-        {"output", "dx" (for several of them "output 0", "dx 0", "dx 1", …), "gradient i",
-        "weight i": error}; `inf` where a shape, a dtype or a number of gradients differs.
     """
     layer.ensure_built(shape_of(x, batch=False))
     rng = np.random.default_rng(seed)
     layer.set_weights([w + 0.1 * rng.standard_normal(w.shape) for w in layer.get_weights()])
     theirs = built_twin(layer)
+    errors = call_errors(layer, theirs, x, rng, training, **options)
+    shape = layer.compute_output_shape(shape_of(x))
+    if shape != tuple(theirs.compute_output_shape(shape_of(x))):
+        errors["output shape"] = float("inf")
+    return errors
+
+
+def call_errors(
+    layer: Layer,
+    theirs: Any,
+    x: Any,
+    rng: np.random.Generator,
+    training: bool = True,
+    **options: Any,
+) -> dict[str, float]:
+    """{quantity: error} of one call of a layer and of its backward pass.
+
+    Args:
+        layer: built; its statistics and masks move on as in any call.
+        theirs: its Keras twin.
+        x: array, or a list of them.
+        rng: draws the upstream gradient.
+        training: the mode of the call.
+        options: the layer's `call_options`.
+
+    Returns:
+        "output"; "input gradient", with a number where there are several inputs; "… gradient" of
+        each weight that trains and the value after the call of each that does not. `inf` where a
+        shape, a dtype or the number of gradients differs.
+    """
     y, saved = layer.forward(x, training, **options)
-    dy = mapped(lambda each: rng.standard_normal(each.shape).astype(each.dtype), y)
+    dy = rng.standard_normal(y.shape).astype(y.dtype)
     their_y, their_dx, their_gradients = keras_gradients(
         theirs, x, dy, training, layer.spread_inputs, **options
     )
     dx, gradients = layer.backward(dy, saved)
-    errors = {}
-    for i, (ours, other) in enumerate(zip(leaves(y), leaves(their_y), strict=True)):
-        errors[f"output {i}" if isinstance(y, list) else "output"] = relative_error(ours, other)
+    errors = {"output": relative_error(y, their_y)}
+    if y.dtype != np.dtype(layer.dtype):
+        errors["dtype of the output"] = float("inf")
     several = isinstance(x, list)
-    triples = zip(*(each if several else [each] for each in (dx, their_dx, x)), strict=True)
+    triples: Any = zip(*(each if several else [each] for each in (dx, their_dx, x)), strict=True)
     for i, (ours, other, source) in enumerate(triples):
-        name = f"dx {i}" if several else "dx"
+        name = f"input gradient {i}" if several else "input gradient"
         if ours is None:  # an input without a gradient, such as class numbers
             errors[name] = 0.0 if not np.any(other) else float("inf")
         else:
             errors[name] = relative_error(ours, other)
             if ours.dtype != source.dtype:
-                errors["dtype of the gradient"] = float("inf")
-    if len(gradients) != len(their_gradients):
-        errors["number of gradients"] = float("inf")
-    for i, (ours, other) in enumerate(zip(gradients, their_gradients, strict=False)):
-        errors[f"gradient {i}"] = relative_error(ours, other)
-    for i, (ours, other) in enumerate(zip(layer.get_weights(), theirs.get_weights(), strict=True)):
-        errors[f"weight {i}"] = relative_error(ours, other)
-    their_shape = tuple(theirs.compute_output_shape(*_arguments(layer, shape_of(x))))
-    if layer.compute_output_shape(shape_of(x)) != their_shape or (
-        layer._output_shapes(shape_of(x), options) != shape_of(y)
-    ):
-        errors["output shape"] = float("inf")
+                errors["dtype of the input gradient"] = float("inf")
+    weights = layer.trainable_weights
+    if not len(weights) == len(gradients) == len(their_gradients):
+        return errors | {"number of gradients": float("inf")}
+    for weight, ours, other in zip(weights, gradients, their_gradients, strict=True):
+        errors[_fresh(errors, f"{weight.name} gradient")] = relative_error(ours, other)
+    for weight, other in zip(layer.weights, theirs.get_weights(), strict=False):
+        if not weight.can_train:
+            errors[_fresh(errors, weight.name)] = relative_error(weight.value, other)
     return errors
+
+
+def _fresh(taken: dict[str, float], name: str) -> str:
+    """The name, with a number where it is taken: "kernel gradient", "kernel gradient 1", …"""
+    candidates = itertools.chain([name], (f"{name} {i}" for i in itertools.count(1)))
+    return next(candidate for candidate in candidates if candidate not in taken)
 
 
 def built_twin(layer: Layer) -> Any:

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 import scratchnet as sn
-from reference.agreement import built_twin, keras_gradients, relative_error
+from reference.agreement import built_twin, call_errors, relative_error
 from reference.device import prepare
 from reference.twin import twin
 from scratchnet.layers import Layer, SymbolicTensor
+from scratchnet.layers.dropout import RandomLayer
 from scratchnet.layers.symbolic import Node, leaves
 
 
@@ -39,7 +40,10 @@ def compare(model: sn.Model, x: Any, y: Any = None, seed: int = 0) -> pd.DataFra
     rows: list[tuple[str, str, float]] = []
     with _unchanged(model):
         for node, inputs, options in _calls(model, x):
-            rows += _layer_rows(node.layer, inputs, options, node.training is not False, rng)
+            layer, training = node.layer, node.training is not False
+            with _unchanged(layer):
+                errors = call_errors(layer, built_twin(layer), inputs, rng, training, **options)
+            rows += [(layer.name, quantity, error) for quantity, error in errors.items()]
     if y is not None and model.compiled:
         copy = twin(model)
         ours = model.test_on_batch(x, y, return_dict=True)["loss"]
@@ -73,46 +77,16 @@ def _calls(model: sn.Model, x: Any) -> Iterator[tuple[Node, Any, dict[str, Any]]
             values[node, i] = output
 
 
-def _layer_rows(
-    layer: Layer, x: Any, options: dict[str, Any], training: bool, rng: np.random.Generator
-) -> list[tuple[str, str, float]]:
-    """(layer, quantity, error) of one call; the layer's own state stays as it was."""
-    theirs = built_twin(layer)
-    with _unchanged(layer):
-        y, saved = layer.forward(x, training, **options)
-        dy = rng.standard_normal(y.shape).astype(y.dtype)
-        their_y, their_dx, their_gradients = keras_gradients(
-            theirs, x, dy, training, layer.spread_inputs, **options
-        )
-        dx, gradients = layer.backward(dy, saved)
-        rows = [("output", relative_error(y, their_y))]
-        several = isinstance(x, list)
-        for i, (ours, other) in enumerate(
-            zip(dx if several else [dx], their_dx if several else [their_dx], strict=True)
-        ):
-            if ours is not None:
-                rows.append(
-                    (
-                        f"input gradient {i}" * several or "input gradient",
-                        relative_error(ours, other),
-                    )
-                )
-        for weight, ours, other in zip(
-            layer.trainable_weights, gradients, their_gradients, strict=True
-        ):
-            rows.append((f"{weight.name} gradient", relative_error(ours, other)))
-        for weight, other in zip(layer.weights, theirs.get_weights(), strict=False):
-            if not weight.can_train:
-                rows.append((weight.name, relative_error(weight.value, other)))
-    return [(layer.name, *row) for row in rows]
-
-
 @contextmanager
 def _unchanged(layer: Layer) -> Iterator[None]:
     """What a call in training changes, statistics and the states of masks, is put back."""
     inside = [*_inside(layer)]
     statistics = [(w, w.numpy()) for each in inside for w in each.weights if not w.can_train]
-    masks = [(each.seed_state, each.seed_state.copy()) for each in inside if _draws(each)]
+    masks = [
+        (each.seed_state, each.seed_state.copy())
+        for each in inside
+        if isinstance(each, RandomLayer)
+    ]
     try:
         yield
     finally:
@@ -127,10 +101,6 @@ def _inside(layer: Layer) -> Iterator[Layer]:
     yield layer
     for each in layer.layers if isinstance(layer, sn.Model) else []:
         yield from _inside(each)
-
-
-def _draws(layer: Layer) -> bool:
-    return getattr(layer, "seed_state", None) is not None
 
 
 def weights_after_training(

@@ -136,9 +136,9 @@ class Graph:
         for slot, upstream in zip(self._output_slots, dy, strict=True):
             _add(gradients, slot, upstream)
         of_logits: dict[int, np.ndarray] = {}
-        for i, gradient in (dz or {}).items():  # the same output may be named twice
+        for i, of_z in (dz or {}).items():  # the same output may be named twice
             slot = self._output_slots[i]
-            of_logits[slot] = of_logits[slot] + gradient if slot in of_logits else gradient
+            of_logits[slot] = of_logits[slot] + of_z if slot in of_logits else of_z
         of_weights: dict[int, np.ndarray] = {}
         needed = self._needed(needs_dx)
         for step, (kept, y) in zip(reversed(self._steps), reversed(saved), strict=True):

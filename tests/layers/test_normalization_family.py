@@ -331,15 +331,41 @@ def test_a_layer_over_other_axes_takes_any_number_of_channels():
     assert layer(IMAGES[..., :2]).shape == (2, 4, 6, 2)
 
 
-def test_formulas_and_kernels_agree_on_batch_normalisation_of_odd_layouts():
-    x = np.asfortranarray(np.random.default_rng(8).standard_normal((3, 4, 5, 2)))[::-1, :, ::2]
-    dy = np.random.default_rng(9).standard_normal(x.shape)
+def read_only(x):
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "odd", [np.asfortranarray, lambda x: np.flip(np.flip(x).copy()), read_only]
+)
+@pytest.mark.parametrize(
+    "make", [layers.LayerNormalization, lambda **how: layers.BatchNormalization(2, **how)]
+)
+def test_formulas_and_kernels_agree(make, odd, dtype):
+    rng = np.random.default_rng(8)
+    x, dy = (odd(rng.standard_normal((3, 4, 5, 2)).astype(dtype)) for _ in range(2))
     results = []
     for implementation in ("formulas", "kernels"):
         with ops.use(implementation):
-            layer = layers.BatchNormalization(2)
+            layer = make(dtype=dtype)
             layer.ensure_built((None, *x.shape[1:]))
             y, saved = layer.forward(x, True)
-            results.append([y, *layer.backward(dy, saved)[1], *layer.get_weights()])
+            dx, gradients = layer.backward(dy, saved)
+            results.append([y, dx, *gradients, *layer.get_weights()])
     for a, b in zip(*results, strict=True):
-        assert np.allclose(a, b, rtol=1e-12, atol=1e-12)
+        assert a.dtype == b.dtype == dtype
+        assert np.allclose(a, b, rtol=0, atol=32 * np.finfo(dtype).eps * np.abs(b).max())
+
+
+def test_the_kernel_of_layer_normalisation_takes_long_rows_with_less_error_than_the_formula():
+    x = (np.random.default_rng(9).standard_normal((2, 10_000)) + 100).astype(np.float32)
+    expected = layers.LayerNormalization(dtype="float64")(x)
+    errors = []
+    for implementation in ("kernels", "formulas"):
+        with ops.use(implementation):
+            errors.append(np.abs(layers.LayerNormalization(dtype="float32")(x) - expected).max())
+    assert errors[0] <= errors[1]
+    assert errors[0] <= 1e-5

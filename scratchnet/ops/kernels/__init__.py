@@ -28,6 +28,10 @@ from scratchnet.ops.kernels.gates import (
     silu,
     silu_backward,
 )
+from scratchnet.ops.kernels.layer_normalization import (
+    layer_normalization,
+    layer_normalization_backward,
+)
 from scratchnet.ops.kernels.linear import bias_add, bias_add_backward, dense, dense_backward
 from scratchnet.ops.kernels.normalization import (
     batch_normalization,

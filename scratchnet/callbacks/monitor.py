@@ -18,22 +18,6 @@ import numpy as np
 
 from scratchnet.callbacks.callback import Callback
 
-# What Keras's metrics say of themselves; those that count (FalsePositives …) say nothing.
-_LARGER_IS_BETTER = {
-    *("Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"),
-    *("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy", "AUC", "Precision", "Recall"),
-    *("PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity"),
-    *("SpecificityAtSensitivity", "F1Score", "FBetaScore", "IoU", "BinaryIoU", "MeanIoU"),
-    *("OneHotIoU", "OneHotMeanIoU", "R2Score", "CosineSimilarity", "PearsonCorrelation"),
-    "ConcordanceCorrelation",
-}
-_SMALLER_IS_BETTER = {
-    *("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"),
-    *("MeanSquaredError", "RootMeanSquaredError", "MeanAbsoluteError"),
-    *("MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "LogCoshError"),
-    *("Hinge", "SquaredHinge", "CategoricalHinge", "KLDivergence", "Poisson"),
-}
-
 
 class MonitorCallback(Callback):
     """Base of the callbacks that watch one value of the logs, such as `val_loss`.
@@ -106,19 +90,10 @@ class MonitorCallback(Callback):
 
 
 def _direction_of(metric: Any) -> str | None:
-    """ "min" or "max", or None where the metric's class does not tell which of them is better."""
-    declared = getattr(metric, "_direction", None)  # as a metric of one's own says it in Keras
+    """ "min" or "max", as the metric's class declares it or its function, a loss, implies it."""
+    declared = getattr(metric, "_direction", None)
     if declared is not None:
         return "max" if declared == "up" else "min"
-    names = [kind.__name__ for kind in type(metric).__mro__]
-    for name in names:
-        if name in _LARGER_IS_BETTER:
-            return "max"
-        if name in _SMALLER_IS_BETTER:
-            return "min"
     function = getattr(metric, "fn", None)
-    return "min" if _is_loss(function) else None
-
-
-def _is_loss(function: Any) -> bool:
-    return str(getattr(function, "__module__", "")).startswith("scratchnet.losses")
+    is_loss = str(getattr(function, "__module__", "")).startswith("scratchnet.losses")
+    return "min" if is_loss else None

@@ -244,6 +244,11 @@ Y = np.random.default_rng(1).integers(0, 3, 20)
         ("accuracy", "accuracy", "max"),
         (sn.metrics.SparseCategoricalAccuracy(name="right"), "val_right", "max"),
         ("sparse_categorical_crossentropy", "val_sparse_categorical_crossentropy", "min"),
+        (
+            sn.losses.sparse_categorical_crossentropy,
+            "val_sparse_categorical_crossentropy",
+            "min",
+        ),
         (lambda y, p: p[:, 0], "<lambda>", None),
     ],
 )

@@ -55,8 +55,8 @@ from scratchnet.metrics.correlation import (
     pearson_correlation,
 )
 from scratchnet.metrics.f_score import F1Score, FBetaScore
-from scratchnet.metrics.hinge import CategoricalHinge, Hinge, SquaredHinge
 from scratchnet.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from scratchnet.metrics.margin import CategoricalHinge, Hinge, SquaredHinge
 from scratchnet.metrics.metric import Metric
 from scratchnet.metrics.operating_point import (
     PrecisionAtRecall,

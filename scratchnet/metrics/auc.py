@@ -23,7 +23,7 @@ Flach and Kull, "Precision-Recall-Gain Curves" (2015); keras/src/metrics/confusi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -165,6 +165,14 @@ class AUC(Metric):
             "from_logits": self.from_logits,
         }
         return config if self._given is None else config | {"thresholds": self._given}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A new metric from what `get_config` gave, here or in Keras."""
+        weights = config.get("label_weights")
+        if isinstance(weights, dict):  # as Keras writes its tensor of them
+            config = config | {"label_weights": weights["config"]["value"]}
+        return super().from_config(config)
 
     def _build(self, labels: int | None) -> None:
         self._labels = labels

@@ -55,7 +55,7 @@ def _weights(kind: str) -> Case:
 
     def error() -> float:
         prefixes = FAMILY[kind][1]
-        options = {f"{prefix}_initializer": "ones" for prefix in prefixes}
+        options: dict[str, Any] = {f"{prefix}_initializer": "ones" for prefix in prefixes}
         # A binary fraction: Keras keeps the factor in float32
         options |= {f"{prefix}_regularizer": regularizers.L2(0.125) for prefix in prefixes}
         options |= {f"{prefix}_constraint": "non_neg" for prefix in prefixes}

@@ -22,6 +22,12 @@ GLOBAL = [
     "GlobalAveragePooling2D",
     "GlobalAveragePooling1D",
 ]
+ADAPTIVE = [
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling1D",
+]
 ALIASES = ["MaxPool2D", "MaxPool1D", "AvgPool2D", "AvgPool1D"]
 ALIASES += ["GlobalMaxPool2D", "GlobalMaxPool1D", "GlobalAvgPool2D", "GlobalAvgPool1D"]
 
@@ -75,5 +81,10 @@ CASES: list[Case] = [
     *_each(GLOBAL, data_format="channels_last", name="here"),
     _masked(False),
     _masked(True),
+    *_each(ADAPTIVE, output_size=3),
+    *_each(ADAPTIVE, output_size=10, data_format="channels_last", name="here"),
+    # Not one window along an axis: TensorFlow's gradient of the maximum is then arbitrary memory
+    _case("AdaptiveMaxPooling2D", output_size=(4, 2)),
+    _case("AdaptiveAveragePooling2D", output_size=(5, 4)),
     *[_alias(alias) for alias in ALIASES],
 ]

@@ -6,6 +6,12 @@ from typing import Any
 
 from scratchnet.layers.activation import Activation, Identity, Softmax
 from scratchnet.layers.activity_regularization import ActivityRegularization
+from scratchnet.layers.adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+)
 from scratchnet.layers.attention import AdditiveAttention, Attention
 from scratchnet.layers.convolution import Conv1D, Conv2D
 from scratchnet.layers.dense import Dense
@@ -85,6 +91,10 @@ __all__ = [
     "ELU",
     "Activation",
     "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
     "Add",
     "AdditiveAttention",
     "AlphaDropout",

@@ -13,6 +13,8 @@ from scratchnet import layers
 
 WINDOWS = ["MaxPooling", "AveragePooling"]
 GLOBAL = ["GlobalMaxPooling", "GlobalAveragePooling"]
+ADAPTIVE = ["AdaptiveMaxPooling", "AdaptiveAveragePooling"]
+ARGUMENTS = dict.fromkeys(GLOBAL, ()) | dict.fromkeys([*WINDOWS, *ADAPTIVE], (1,))
 sizes = st.integers(1, 4)
 
 
@@ -56,6 +58,30 @@ def test_whole_maps(data, name, axes, keepdims):
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("axes", [1, 2])
+@pytest.mark.parametrize("name", ADAPTIVE)
+@given(data=st.data())
+def test_a_given_number_of_windows(data, name, axes):
+    wanted = st.integers(1, 12)
+    output_size = data.draw(wanted | st.tuples(*[wanted] * axes))
+    x = data.draw(inputs(axes))
+    if name == "AdaptiveMaxPooling":  # see the next test
+        by_axis = (output_size,) * axes if isinstance(output_size, int) else output_size
+        assume(1 not in x.shape[1:-1] and 1 not in by_axis)
+    agrees(kind(name, axes)(output_size), x)
+
+
+def test_one_window_is_the_whole_axis():
+    """Here TensorFlow's gradient is whatever its memory held: it asks an empty pooling for it."""
+    x = np.random.default_rng(0).standard_normal((2, 6, 5, 3)).round()
+    dy = np.random.default_rng(1).standard_normal((2, 1, 5, 3))
+    layer, expected = layers.AdaptiveMaxPooling2D((1, 5)), layers.MaxPooling2D((6, 1))
+    y, saved = layer.forward(x, True)
+    assert np.array_equal(y, expected.forward(x, True)[0])
+    assert np.array_equal(layer.backward(dy, saved)[0], expected.backward(dy, x)[0])
+
+
+@pytest.mark.usefixtures("float64")
 @given(x=inputs(1), keepdims=st.booleans(), seed=st.integers(0, 2**32 - 1))
 def test_the_mean_of_the_steps_that_a_mask_keeps(x, keepdims, seed):
     mask = np.random.default_rng(seed).random(x.shape[:2]) < 0.5
@@ -96,9 +122,9 @@ def _across(window, axis):
 
 
 @pytest.mark.parametrize("axes", [1, 2])
-@pytest.mark.parametrize("name", [*WINDOWS, *GLOBAL])
-def test_what_a_map_without_cells_gives(name, axes):
-    layer = kind(name, axes)()
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_a_map_without_cells_is_refused(name, axes):
+    layer = kind(name, axes)(*ARGUMENTS[name])
     with pytest.raises(ValueError, match=r"output would be empty|map without any cell"):
         layer(np.ones((2, *(0,) * axes, 3)))
     assert not layer.built
@@ -106,10 +132,10 @@ def test_what_a_map_without_cells_gives(name, axes):
 
 @pytest.mark.parametrize("implementation", ["formulas", "kernels"])
 @pytest.mark.parametrize("axes", [1, 2])
-@pytest.mark.parametrize("name", [*WINDOWS, *GLOBAL])
+@pytest.mark.parametrize("name", ARGUMENTS)
 def test_no_sample_one_cell_and_float16(name, axes, implementation):
     with sn.use(implementation):
-        layer = kind(name, axes)(*((1,) if name in WINDOWS else ()), dtype="float16")
+        layer = kind(name, axes)(*ARGUMENTS[name], dtype="float16")
         for samples in (0, 2):
             x = np.ones((samples, *(1,) * axes, 3), np.float16)
             y, saved = layer.forward(x, False)
@@ -126,6 +152,8 @@ def test_no_sample_one_cell_and_float16(name, axes, implementation):
         (lambda: layers.AveragePooling1D(2, strides=0), r"strides must be .*received 0"),
         (lambda: layers.AveragePooling2D(2, padding="causal"), r"'valid', 'same'.*'causal'"),
         (lambda: layers.AveragePooling1D(data_format="channels_first"), r"channels-last here"),
+        (lambda: layers.AdaptiveMaxPooling1D((2, 2)), r"output_size must be one integer"),
+        (lambda: layers.AdaptiveMaxPooling2D(0), r"output_size must be .*received 0"),
         (lambda: layers.GlobalMaxPooling1D("channels_first"), r"channels-last here"),
     ],
 )

@@ -7,6 +7,12 @@ also work on integer arrays and on arrays of `fractions.Fraction`, which makes e
 possible.
 """
 
+from scratchnet.ops.formulas.adaptive_pooling import (
+    adaptive_average_pool2d,
+    adaptive_average_pool2d_backward,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_backward,
+)
 from scratchnet.ops.formulas.attention import (
     additive_attention_scores,
     additive_attention_scores_backward,
@@ -180,6 +186,10 @@ from scratchnet.ops.formulas.unit_normalization import (
 )
 
 __all__ = [
+    "adaptive_average_pool2d",
+    "adaptive_average_pool2d_backward",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_backward",
     "add",
     "add_backward",
     "additive_attention_scores",

@@ -77,7 +77,7 @@ def average_pool2d(
     Integer images give float64 means.
     """
     output = _output(x.shape, pool_size, strides, padding)
-    y = np.empty((len(x), *output, x.shape[-1]), _mean_dtype(x.dtype))
+    y = np.empty((len(x), *output, x.shape[-1]), mean_dtype(x.dtype))
     for p, q, rows, columns in _windows(x.shape, pool_size, strides, padding):
         cells = x[:, rows, columns]
         y[:, p, q] = cells.sum(axis=(1, 2)) / (cells.shape[1] * cells.shape[2])
@@ -92,7 +92,7 @@ def average_pool2d_backward(
     padding: str = "valid",
 ) -> Shaped[np.ndarray, "N H W C"]:
     """∂L/∂x: each cell of a window gets 1/|R| of that window's `dy`."""
-    dx = np.zeros(input_shape, _mean_dtype(dy.dtype))
+    dx = np.zeros(input_shape, mean_dtype(dy.dtype))
     for p, q, rows, columns in _windows(input_shape, pool_size, strides, padding):
         count = (rows.stop - rows.start) * (columns.stop - columns.start)
         dx[:, rows, columns] += (dy[:, p, q] / count)[:, None, None]
@@ -153,7 +153,8 @@ def masked_mean_backward(
     return np.where(mask[..., None], share[:, None], np.zeros((), share.dtype))
 
 
-def _mean_dtype(dtype: np.dtype) -> np.dtype:
+def mean_dtype(dtype: np.dtype) -> np.dtype:
+    """The dtype of a mean: float64 for integers."""
     return np.dtype(float) if np.issubdtype(dtype, np.integer) else dtype
 
 

@@ -54,7 +54,7 @@ def layer_errors(
     theirs = built_twin(layer)
     errors = call_errors(layer, theirs, x, rng, training, **options)
     shape = layer.compute_output_shape(shape_of(x))
-    if shape != tuple(theirs.compute_output_shape(shape_of(x))):
+    if shape != tuple(theirs.compute_output_shape(*_arguments(layer, shape_of(x)))):
         errors["output shape"] = float("inf")
     return errors
 
@@ -78,19 +78,23 @@ def call_errors(
         options: the layer's `call_options`.
 
     Returns:
-        "output"; "input gradient", with a number where there are several inputs; "… gradient" of
-        each weight that trains and the value after the call of each that does not. `inf` where a
+        "output" and "input gradient", with a number where there are several; "… gradient" of each
+        weight that trains and the value after the call of each that does not. `inf` where a
         shape, a dtype or the number of gradients differs.
     """
     y, saved = layer.forward(x, training, **options)
-    dy = rng.standard_normal(y.shape).astype(y.dtype)
+    dy = mapped(lambda each: rng.standard_normal(each.shape).astype(each.dtype), y)
     their_y, their_dx, their_gradients = keras_gradients(
         theirs, x, dy, training, layer.spread_inputs, **options
     )
     dx, gradients = layer.backward(dy, saved)
-    errors = {"output": relative_error(y, their_y)}
-    if y.dtype != np.dtype(layer.dtype):
-        errors["dtype of the output"] = float("inf")
+    errors = {}
+    for i, (ours, other) in enumerate(zip(leaves(y), leaves(their_y), strict=True)):
+        errors[f"output {i}" if isinstance(y, list) else "output"] = relative_error(ours, other)
+        if ours.dtype != np.dtype(layer.dtype):
+            errors["dtype of the output"] = float("inf")
+    if shape_of(y) != layer._output_shapes(shape_of(x), options):
+        errors["shape of the output"] = float("inf")
     several = isinstance(x, list)
     triples: Any = zip(*(each if several else [each] for each in (dx, their_dx, x)), strict=True)
     for i, (ours, other, source) in enumerate(triples):
@@ -104,8 +108,13 @@ def call_errors(
     weights = layer.trainable_weights
     if not len(weights) == len(gradients) == len(their_gradients):
         return errors | {"number of gradients": float("inf")}
+    largest = max((np.abs(each).max(initial=0.0) for each in their_gradients), default=0.0)
     for weight, ours, other in zip(weights, gradients, their_gradients, strict=True):
-        errors[_fresh(errors, f"{weight.name} gradient")] = relative_error(ours, other)
+        error = relative_error(ours, other)
+        if np.abs(other).max(initial=0.0) <= 1e-12 * largest:
+            # 0 but for rounding, as that of a bias that is added to all scores of an attention
+            error = float(np.abs(ours - other).max(initial=0.0) / largest) if largest else error
+        errors[_fresh(errors, f"{weight.name} gradient")] = error
     for weight, other in zip(layer.weights, theirs.get_weights(), strict=False):
         if not weight.can_train:
             errors[_fresh(errors, weight.name)] = relative_error(weight.value, other)

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ["tensorflow", "keras", "pandas", "matplotlib", "seaborn", "pooch", "PIL", "reference"]
+HEAVY = [
+    "tensorflow",
+    "keras",
+    "pandas",
+    "matplotlib",
+    "seaborn",
+    "pooch",
+    "PIL",
+    "tensorboardX",
+    "reference",
+]
 
 
 def python(code):

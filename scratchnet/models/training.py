@@ -219,7 +219,7 @@ class Trainer(Layer):
                 steps=training.steps,
                 model=self,
             )
-        self.stop_training = False
+        self.stop_training, self._initial_epoch = False, None
         with callbacks:
             callbacks.on_train_begin()
             logs: Logs = {}

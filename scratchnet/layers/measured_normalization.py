@@ -35,10 +35,10 @@ class Normalization(Layer):
             exist or counts the samples.
 
     >>> layer = Normalization(axis=None)
-    >>> layer.adapt(np.array([[1.0], [2.0], [3.0]]))
+    >>> layer.adapt(np.array([[1.0], [3.0]]))
     >>> layer([[2.0], [4.0]])
-    array([[0.       ],
-           [2.4494898]], dtype=float32)
+    array([[0.],
+           [2.]], dtype=float32)
 
     Source: keras/src/layers/preprocessing/normalization.py.
     """

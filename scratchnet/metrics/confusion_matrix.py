@@ -35,7 +35,6 @@ class ConfusionMatrix(Metric):
         num_classes: C, at least 2.
         normalize: None for counts; "true", "pred" or "all" for shares of a row, of a column, of
             all.
-        name: None means Keras's kind of automatic name.
         dtype: of the result where it is not whole numbers; None means `config.floatx()`.
 
     Raises:
@@ -50,7 +49,7 @@ class ConfusionMatrix(Metric):
         self,
         num_classes: int,
         normalize: str | None = None,
-        name: str | None = None,
+        name: str | None = "confusion_matrix",
         dtype: Any = None,
     ) -> None:
         super().__init__(dtype, name)

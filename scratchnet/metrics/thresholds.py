@@ -23,8 +23,9 @@ from scratchnet.config import epsilon
 from scratchnet.losses.loss import same_rank
 from scratchnet.metrics.arrays import as_array, require_same_shape
 
-# Keras's score of what is not among the top k, and its threshold when top_k chooses the positives
-NOT_AMONG_TOP_K = -1e10
+# The score of what is not among the top k, and the threshold where top_k chooses the positives;
+# Keras's is -1e10, which float16 cannot hold
+NOT_AMONG_TOP_K = -np.inf
 
 
 class Counts(NamedTuple):
@@ -173,4 +174,4 @@ def _top_k_only(name: str, scores: np.ndarray, k: int) -> np.ndarray:
     order = np.argsort(-scores, axis=-1, kind="stable")
     among = np.zeros(scores.shape, bool)
     np.put_along_axis(among, order[..., :k], True, axis=-1)
-    return np.where(among, scores, scores.dtype.type(NOT_AMONG_TOP_K))
+    return np.where(among, scores, NOT_AMONG_TOP_K)

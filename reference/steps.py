@@ -14,13 +14,14 @@ from scratchnet import Variable, constraints
 from scratchnet.constraints import Constraint
 from scratchnet.optimizers import Momentum, Optimizer
 
-SHAPES = ((3, 4), (2, 1, 3, 2))
+Shapes = Sequence[tuple[int, ...]]
 
 
 def step_errors(
     ours: Optimizer,
     steps: int = 3,
     seed: int = 0,
+    shapes: Shapes = ((3, 4), (5,)),
     constrained: Constraint | None = None,
     excluded: Sequence[int] = (),
     excluded_names: Sequence[str] = (),
@@ -33,6 +34,7 @@ def step_errors(
         ours: not built; weights and slots have the dtype `floatx()`.
         steps: how many.
         seed: of weights and gradients.
+        shapes: of the weights.
         constrained: constraint of every weight.
         excluded, excluded_names: numbers and names of the weights without decay.
 
@@ -46,7 +48,7 @@ def step_errors(
     rng = np.random.default_rng(seed)
     theirs = twin_optimizer(ours)
     dtype = keras.config.floatx()
-    values = [rng.standard_normal(shape) for shape in SHAPES]
+    values = [rng.standard_normal(shape) for shape in shapes]
     mine = [
         Variable(v.astype(dtype), f"w{i}", constraint=constrained) for i, v in enumerate(values)
     ]
@@ -61,7 +63,7 @@ def step_errors(
         return {"number of variables": float("inf")}
     errors: dict[str, float] = {}
     for _ in range(steps):
-        gradients = [rng.standard_normal(shape).astype(dtype) for shape in SHAPES]
+        gradients = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
         ours.apply(gradients, mine)
         theirs.apply([keras.ops.convert_to_tensor(g) for g in gradients], other)
         for a, b in [*zip(mine, other, strict=True), *_paired_variables(ours, theirs)]:

@@ -58,6 +58,16 @@ OWN: dict[str, list[dict[str, Any]]] = {
     "Adamax": [{"beta_1": 0.7, "beta_2": 0.9}, {"epsilon": 1e-2, "learning_rate": 0.3}],
     "Nadam": [{"beta_1": 0.7, "beta_2": 0.9}, {"epsilon": 1e-2, "learning_rate": 0.3}],
     "Lamb": [{"beta_1": 0.7, "beta_2": 0.9}, {"epsilon": 1e-2, "learning_rate": 0.3}],
+    "Adafactor": [
+        {"beta_2_decay": -0.3, "epsilon_1": 1e-3, "relative_step": False},
+        {"epsilon_2": 3.0, "clip_threshold": 0.3, "learning_rate": 0.3},
+    ],
+    "Muon": [
+        {"adam_beta_1": 0.7, "adam_beta_2": 0.9, "epsilon": 1e-2, "adam_lr_ratio": 0.3},
+        {"adam_weight_decay": 0.3, "weight_decay": None, "momentum": 0.7, "nesterov": False},
+        {"muon_a": 2.0, "muon_b": -1.5, "muon_c": 0.5, "ns_steps": 3, "rms_rate": None},
+        {"exclude_layers": ["w0"], "exclude_embeddings": False, "learning_rate": 0.3},
+    ],
     "Lion": [{"beta_1": 0.5, "beta_2": 0.7}, {"learning_rate": 0.3}],
     "Ftrl": [
         {"learning_rate_power": -0.8, "initial_accumulator_value": 0.3},
@@ -80,7 +90,7 @@ def _common(kind: str) -> list[Case]:
         _steps(
             kind,
             f"{_label(averaging)}, clipvalue=0.3, a constraint",
-            {"constrained": constraints.MaxNorm(0.5)},
+            {"constrained": constraints.MaxNorm(0.5), "shapes": ((4, 3), (2, 1, 3, 2))},
             **averaging,
             clipvalue=0.3,
         ),

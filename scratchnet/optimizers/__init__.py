@@ -6,6 +6,7 @@ from typing import Any
 
 from scratchnet.optimizers import schedules
 from scratchnet.optimizers.adadelta import Adadelta
+from scratchnet.optimizers.adafactor import Adafactor
 from scratchnet.optimizers.adagrad import Adagrad
 from scratchnet.optimizers.adam import Adam, AdamW
 from scratchnet.optimizers.adamax import Adamax
@@ -13,6 +14,7 @@ from scratchnet.optimizers.ftrl import Ftrl
 from scratchnet.optimizers.lamb import Lamb
 from scratchnet.optimizers.lion import Lion
 from scratchnet.optimizers.momentum import Momentum
+from scratchnet.optimizers.muon import Muon
 from scratchnet.optimizers.nadam import Nadam
 from scratchnet.optimizers.optimizer import Optimizer
 from scratchnet.optimizers.rmsprop import RMSprop
@@ -22,6 +24,7 @@ from scratchnet.serialization import get_object, serialize_object
 __all__ = [
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -30,6 +33,7 @@ __all__ = [
     "Lamb",
     "Lion",
     "Momentum",
+    "Muon",
     "Nadam",
     "Optimizer",
     "RMSprop",
@@ -44,6 +48,7 @@ _KNOWN: dict[str, type[Optimizer]] = {
     for optimizer in (
         SGD,
         Adadelta,
+        Adafactor,
         Adagrad,
         Adam,
         AdamW,
@@ -52,6 +57,7 @@ _KNOWN: dict[str, type[Optimizer]] = {
         Lamb,
         Lion,
         Momentum,
+        Muon,
         Nadam,
         RMSprop,
     )

@@ -52,21 +52,9 @@ class Adam(Optimizer):
     def update(
         self, p: np.ndarray, g: np.ndarray, lr: np.floating, slots: Sequence[np.ndarray]
     ) -> None:
-        dtype = p.dtype.type
-        t = dtype(self.iterations + 1)
-        beta_1, beta_2 = (as_keras_casts(beta, p.dtype) for beta in (self.beta_1, self.beta_2))
-        alpha = lr * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
-        m, v = slots[:2]
         (work,) = self.work_arrays(p, 1)
-        follow(m, g, dtype(1 - self.beta_1), work)
-        follow(v, np.square(g, out=work), dtype(1 - self.beta_2), work)
-        if self.amsgrad:
-            v = np.maximum(slots[2], v, out=slots[2])
-        step = np.sqrt(v, out=work)
-        step += dtype(self.epsilon)
-        np.divide(m, step, out=step)
-        step *= alpha
-        p -= step
+        t, betas = self.iterations + 1, (self.beta_1, self.beta_2)
+        adam_step(p, g, lr, slots, t, betas, self.epsilon, work)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -100,6 +88,42 @@ class AdamW(Adam):
         super().__init__(
             learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **arguments
         )
+
+
+def adam_step(
+    p: np.ndarray,
+    g: np.ndarray,
+    lr: np.floating,
+    slots: Sequence[np.ndarray],
+    t: int,
+    betas: tuple[float, float],
+    epsilon: float,
+    work: np.ndarray,
+) -> None:
+    """The formulas at the top of this file, in place.
+
+    Args:
+        p, g: weight and gradient.
+        lr: learning rate in p's dtype.
+        slots: m, v, and with amsgrad the largest v.
+        t: number of the step, from 1.
+        betas: β₁, β₂.
+        epsilon: ε.
+        work: like p, is overwritten.
+    """
+    dtype = p.dtype.type
+    beta_1, beta_2 = (as_keras_casts(beta, p.dtype) for beta in betas)
+    alpha = lr * np.sqrt(1 - beta_2 ** dtype(t)) / (1 - beta_1 ** dtype(t))
+    m, v, *largest = slots
+    follow(m, g, dtype(1 - betas[0]), work)
+    follow(v, np.square(g, out=work), dtype(1 - betas[1]), work)
+    if largest:
+        v = np.maximum(largest[0], v, out=largest[0])
+    step = np.sqrt(v, out=work)
+    step += dtype(epsilon)
+    np.divide(m, step, out=step)
+    step *= alpha
+    p -= step
 
 
 def follow(mean: np.ndarray, x: np.ndarray, share: np.floating, work: np.ndarray) -> None:

@@ -112,6 +112,14 @@ class Optimizer:
         """Move the weight p against its gradient g, in place, with its slots in order."""
         raise NotImplementedError(f"{type(self).__name__} does not define update(p, g, lr, slots).")
 
+    def slot_groups_of(self, variable: Variable) -> tuple[tuple[str, ...], ...]:
+        """The slot groups of this weight; as many for each weight."""
+        return self.slot_groups
+
+    def weight_decay_of(self, variable: Variable) -> float | None:
+        """The weight decay of this weight."""
+        return self.weight_decay
+
     def initial_slot(self, name: str, p: np.ndarray) -> np.ndarray:
         """First value of the slot of this name for the weight p."""
         return np.zeros_like(p)
@@ -216,10 +224,10 @@ class Optimizer:
         )
         self._slots: list[list[Variable]] = [[] for _ in variables]
         self._kept: list[Variable] = []
-        for group in self.slot_groups:
-            for variable, slots in zip(variables, self._slots, strict=True):
+        for group in zip(*map(self.slot_groups_of, variables), strict=True):
+            for variable, slots, names in zip(variables, self._slots, group, strict=True):
                 new = [
-                    _slot(variable, name, self.initial_slot(name, variable.value)) for name in group
+                    _slot(variable, name, self.initial_slot(name, variable.value)) for name in names
                 ]
                 slots += new
                 self._kept += new
@@ -314,10 +322,10 @@ class Optimizer:
 
     def _step(self, gradients: Gradients, variables: Sequence[Variable]) -> None:
         rate = self.learning_rate
-        if self.weight_decay is not None:
-            for variable, g in zip(variables, gradients, strict=True):
-                if g is not None and self._decays(variable):
-                    self._decay(variable.value, variable.dtype.type(rate))
+        for variable, g in zip(variables, gradients, strict=True):
+            share = self.weight_decay_of(variable)
+            if g is not None and share is not None and self._decays(variable):
+                self._decay(variable.value, share, variable.dtype.type(rate))
         self.before_update()
         for variable, g, slots in zip(variables, gradients, self._slots, strict=True):
             if g is not None:
@@ -328,10 +336,9 @@ class Optimizer:
         excluded, pattern = self._excluded
         return id(variable) not in excluded and not (pattern and re.search(pattern, variable.name))
 
-    def _decay(self, p: np.ndarray, lr: np.floating) -> None:
-        assert self.weight_decay is not None
+    def _decay(self, p: np.ndarray, share: float, lr: np.floating) -> None:
         (loss,) = self.work_arrays(p, 1)
-        np.multiply(p, as_keras_casts(self.weight_decay, p.dtype), out=loss)
+        np.multiply(p, as_keras_casts(share, p.dtype), out=loss)
         loss *= lr
         p -= loss
 

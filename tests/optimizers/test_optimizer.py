@@ -12,7 +12,7 @@ from scratchnet.optimizers import schedules
 
 NAMES = [
     *("SGD", "Momentum", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam"),
-    *("Lamb", "Lion", "Ftrl"),
+    *("Lamb", "Adafactor", "Muon", "Lion", "Ftrl"),
 ]
 IN_KERAS = [name for name in NAMES if name != "Momentum"]
 

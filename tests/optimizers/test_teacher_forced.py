@@ -36,6 +36,25 @@ OWN = {
     "Adamax": {"beta_1": shares, "beta_2": shares, "epsilon": small},
     "Nadam": {"beta_1": shares, "beta_2": shares, "epsilon": small},
     "Lamb": {"beta_1": shares, "beta_2": shares, "epsilon": small},
+    "Adafactor": {
+        "beta_2_decay": st.sampled_from([-0.8, -0.3]),
+        "epsilon_1": st.sampled_from([1e-30, 1e-3]),
+        "epsilon_2": st.sampled_from([1e-3, 3.0]),
+        "clip_threshold": st.sampled_from([1.0, 0.3]),
+        "relative_step": st.booleans(),
+    },
+    "Muon": {
+        "adam_beta_1": shares,
+        "adam_beta_2": shares,
+        "adam_weight_decay": st.sampled_from([None, 0.3]),
+        "epsilon": small,
+        "exclude_layers": st.sampled_from([None, ["w0"]]),
+        "adam_lr_ratio": st.sampled_from([1, 0.3]),
+        "momentum": shares,
+        "ns_steps": st.integers(0, 5),
+        "nesterov": st.booleans(),
+        "rms_rate": st.sampled_from([None, 0.2]),
+    },
     "Lion": {"beta_1": shares, "beta_2": shares},
     "Ftrl": {
         "learning_rate_power": st.sampled_from([0.0, -0.5, -0.8]),
@@ -77,6 +96,11 @@ def test_every_step_agrees_in_weights_and_slots(name, data):
         getattr(optimizers, name)(**own, **common),
         steps=4,
         seed=data.draw(st.integers(0, 2**32 - 1)),
+        shapes=data.draw(
+            st.sampled_from(
+                [((3, 4), (5,)), ((4, 3), (2, 1, 3, 2)), ((1, 1), ()), ((6, 2), (2, 2))]
+            )
+        ),
         constrained=data.draw(st.sampled_from([None, constraints.NonNeg()])),
         excluded=data.draw(st.sampled_from([(), (0,)])),
         excluded_names=data.draw(st.sampled_from([(), ("w1",), ("^w",)])),

@@ -203,7 +203,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
         "class_name": type(layer).__name__,
         "config": layer.get_config(),
         "registered_name": None,
-        "build_config": {"input_shape": layer.input_shape} if layer.built else None,
+        "build_config": layer.get_build_config(),
     }
 
 

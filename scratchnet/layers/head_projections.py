@@ -155,6 +155,12 @@ class HeadProjections(SeveralInputs):
         for layer in self.sublayers.values():
             layer.trainable = value
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        if not self.built:
+            return None
+        names = ("query_shape", "value_shape", "key_shape")
+        return {"shapes_dict": dict(zip(names, self.input_shape, strict=False))}
+
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "dropout": self.dropout,

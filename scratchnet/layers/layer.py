@@ -124,6 +124,10 @@ class Layer:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return config
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What Keras builds a layer from that it reads from a file: the shapes of its inputs."""
+        return {"input_shape": self.input_shape} if self.built else None
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A new layer, not built, from what `get_config` gave, here or in Keras."""

@@ -159,8 +159,9 @@ class Graph:
         return [gradients[slot] for slot in self._input_slots], of_weights
 
     def output_activation(self, position: int) -> str | None:
-        """The name of the activation that an output ends in, if any."""
-        return self.outputs[position].node.layer.output_activation
+        """The name of the activation that an output ends in, if any and if called plainly."""
+        node = self.outputs[position].node
+        return None if node.options else node.layer.output_activation
 
     def activity_penalty(self, saved: Saved) -> float:
         """Σ of the activity regularizers' penalties, each divided by the number of samples."""

@@ -83,9 +83,7 @@ def load_model(filepath: str | Path, compile: bool = True) -> Model:
         entry = json.loads(archive.read("config.json"))
         model = layers.deserialize(entry)
         if not isinstance(model, Model):
-            raise ValueError(
-                f"{str(filepath)!r} holds a {entry['class_name']}. Expected a model."
-            )
+            raise ValueError(f"{str(filepath)!r} holds a {entry['class_name']}. Expected a model.")
         compile_config = entry.get("compile_config")
         if compile and compile_config:
             names = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")

@@ -4,7 +4,8 @@
     optimizer/vars/<i>                            step, learning rate, slots (whole models only)
 
 The names come from the classes and their order, not from the layers' names, so a model that was
-built again elsewhere finds its weights. A model inside a model has a "layers" of its own.
+built again elsewhere finds its weights. A model inside a model has a "layers" of its own, and a
+layer that is made of others has a group for each of them, by the name of its attribute.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from scratchnet.layers import Layer
 from scratchnet.models import Model
 from scratchnet.saving.atomic import atomic_write
 from scratchnet.serialization import snake_case
-from scratchnet.variable import Variable
 
 
 def save_weights(model: Model, filepath: str | Path, overwrite: bool = True) -> None:
@@ -60,11 +60,11 @@ def load_weights(model: Model, filepath: str | Path) -> None:
 
 def write_weights(file: h5py.File, model: Model) -> None:
     """Write the layers' weights, and the optimizer's state where there is some, into `file`."""
-    for path, layer in _containers(model):
+    for path, layer, arrays in _groups(model):
         group = file.create_group(f"{path}/vars")
         group.attrs["name"] = layer.name
-        for i, weight in enumerate(_own_weights(layer)):
-            group[str(i)] = weight.value
+        for i, array in enumerate(arrays):
+            group[str(i)] = array
     if model.optimizer is not None and model.optimizer.built:
         group = file.create_group("optimizer/vars")
         group.attrs["name"] = model.optimizer.name
@@ -75,49 +75,45 @@ def write_weights(file: h5py.File, model: Model) -> None:
 def read_weights(source: str | Path | IO[bytes], model: Model) -> None:
     """Read what `write_weights` or Keras wrote; see `load_weights`."""
     with h5py.File(source, "r") as file:
-        found: list[tuple[Variable, np.ndarray]] = []
-        for path, layer in _containers(model):
-            found += _matched(file, f"{path}/vars", _own_weights(layer), layer._label())
+        found: list[tuple[np.ndarray, np.ndarray]] = []
+        for path, layer, arrays in _groups(model):
+            found += _matched(file, f"{path}/vars", arrays, layer._label())
         optimizer = model.optimizer
         if optimizer is not None and "optimizer/vars" in file:
             optimizer.build(model.trainable_weights)
-            found += _matched(
-                file, "optimizer/vars", optimizer.variables, f"Optimizer {optimizer.name!r}"
-            )
-        for variable, value in found:
-            variable.assign(value)
+            arrays = [variable.value for variable in optimizer.variables]
+            found += _matched(file, "optimizer/vars", arrays, f"Optimizer {optimizer.name!r}")
+        for array, value in found:
+            array[...] = value
 
 
 def _matched(
-    file: h5py.File, path: str, variables: list[Variable], owner: str
-) -> list[tuple[Variable, np.ndarray]]:
+    file: h5py.File, path: str, arrays: list[np.ndarray], owner: str
+) -> list[tuple[np.ndarray, np.ndarray]]:
     group: Any = file.get(path, {})
     shapes = [tuple(group[str(i)].shape) for i in range(len(group))]
-    expected = [variable.shape for variable in variables]
+    expected = [array.shape for array in arrays]
     if shapes != expected:
         raise ValueError(
             f"The file does not fit the model. {owner} expected weights of shapes {expected}; the "
             f"file has {shapes} under {path!r}. Load it into the architecture it was saved from."
         )
-    return [(variable, group[str(i)][()]) for i, variable in enumerate(variables)]
+    return [(array, group[str(i)][()]) for i, array in enumerate(arrays)]
 
 
-def _containers(model: Model, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Each layer, nested ones too, with its path in the file; the model itself is last."""
+def _groups(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer, list[np.ndarray]]]:
+    """(path, layer, its own weights) for each layer inside, then for the layer itself."""
     seen: Counter[str] = Counter()
-    for layer in model.layers:
-        name = snake_case(type(layer).__name__)
-        path = f"{prefix}layers/{name}" + (f"_{seen[name]}" if seen[name] else "")
+    for inner in layer.layers if isinstance(layer, Model) else []:
+        name = snake_case(type(inner).__name__)
+        number = f"_{seen[name]}" if seen[name] else ""
         seen[name] += 1
-        if isinstance(layer, Model):
-            yield from _containers(layer, f"{path}/")
-        else:
-            yield path, layer
-    yield prefix.rstrip("/") or "/", model
-
-
-def _own_weights(layer: Layer) -> list[Variable]:
-    return [] if isinstance(layer, Model) else layer.weights
+        yield from _groups(inner, f"{path}layers/{name}{number}/")
+    sublayers = getattr(layer, "sublayers", {})
+    for name, inner in sublayers.items():
+        yield from _groups(inner, f"{path}{name}/")
+    inside = isinstance(layer, Model) or sublayers
+    yield path.rstrip("/") or "/", layer, [] if inside else [w.value for w in layer.weights]
 
 
 def _require_built(model: Model) -> None:

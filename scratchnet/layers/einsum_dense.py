@@ -25,7 +25,8 @@ class EinsumDense(AffineLayer):
         output_shape: sizes of y's letters but the samples'; of all letters where "..." holds the
             samples. None where x has the same letter.
         activation: f, a name of `scratchnet.activations`; None is the identity.
-        bias_axes: the letters of y along which b differs; None is no b.
+        bias_axes: the letters of y along which b differs; None is no b. Keras on TensorFlow adds a
+            b of one letter along the last axis or the second instead, where sizes are equal.
         kernel_initializer, bias_initializer: first values of w and b.
         kernel_regularizer, bias_regularizer: penalties on w and b in the loss.
         kernel_constraint, bias_constraint: bounds that w and b are put back into after a step.
@@ -120,12 +121,18 @@ class EinsumDense(AffineLayer):
     ) -> tuple[np.ndarray | None, np.ndarray]:
         return ops.einsum_backward(dy, x, kernel, self.equation)
 
+    # The bias may lack axes of y or have some of size 1, unlike that of other layers
+
+    def forward_logits(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
+        z = self.multiply(x, self.kernel.value)
+        return (z if self.bias is None else ops.add([z, self.bias.value])), x
+
     def backward_logits(
         self, dz: np.ndarray, saved: Saved, needs_dx: bool = True
     ) -> tuple[np.ndarray | None, Gradients]:
         dx, dkernel = self.multiply_backward(dz, saved, self.kernel.value, needs_dx)
         gradients = [dkernel]
-        if self.bias is not None:  # which may lack axes, or have some of size 1
+        if self.bias is not None:
             gradients.append(ops.sum_to_shape(dz, self.bias.shape))
         return dx, gradients if self.trainable else []
 

@@ -6,6 +6,37 @@ what the report calls equal is what the tests prove. Beyond these fixed cases th
 arguments with Hypothesis.
 """
 
+from __future__ import annotations
+
+import importlib
+
 from reference.cases.case import Case
 
-__all__ = ["Case"]
+__all__ = ["FAMILIES", "Case", "cases_of"]
+
+FAMILIES = (
+    "core_layers",
+    "convolution_layers",
+    "pooling_layers",
+    "activation_layers",
+    "normalization_layers",
+    "regularization_layers",
+    "shape_layers",
+    "merge_layers",
+    "attention_layers",
+    "augmentation_layers",
+    "activations",
+    "losses",
+    "metrics",
+    "optimizers",
+    "schedules",
+    "regularizers",
+    "constraints",
+    "initializers",
+    "callbacks",
+)
+
+
+def cases_of(family: str) -> list[Case]:
+    """The comparisons of one family; imported only now, for they bring Keras along."""
+    return importlib.import_module(f"reference.cases.{family}").CASES

@@ -60,7 +60,7 @@ OWN: dict[str, list[dict[str, Any]]] = {
     "Lamb": [{"beta_1": 0.7, "beta_2": 0.9}, {"epsilon": 1e-2, "learning_rate": 0.3}],
     "Adafactor": [
         {"beta_2_decay": -0.3, "epsilon_1": 1e-3, "relative_step": False},
-        {"epsilon_2": 3.0, "clip_threshold": 0.3, "learning_rate": 0.3},
+        {"epsilon_2": 3.0, "clip_threshold": 0.3, "learning_rate": 2.0},
     ],
     "Muon": [
         {"adam_beta_1": 0.7, "adam_beta_2": 0.9, "epsilon": 1e-2, "adam_lr_ratio": 0.3},

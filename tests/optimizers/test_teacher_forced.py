@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 shares = st.sampled_from([0.3, 0.5, 0.9, 0.999])
 small = st.sampled_from([1e-7, 1e-3, 0.1])
 strengths = st.sampled_from([0.0, 0.1, 0.7])
-rates = st.sampled_from([0.001, 0.3])
+rates = st.sampled_from([0.001, 0.3, 2.0])
 
 OWN = {
     "SGD": {"momentum": st.sampled_from([0.0, 0.3, 0.9, 1.0]), "nesterov": st.booleans()},

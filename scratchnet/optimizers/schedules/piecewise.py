@@ -14,8 +14,7 @@ from scratchnet.optimizers.schedules.learning_rate_schedule import LearningRateS
 class PiecewiseConstantDecay(LearningRateSchedule):
     """lr = values[i] for boundaries[i − 1] < step ≤ boundaries[i].
 
-    A boundary is the last step of its value. For whole steps a boundary's decimals are cut off, as
-    in Keras.
+    A boundary is the last step of its value.
 
     Args:
         boundaries: steps, none smaller than the one before.
@@ -52,11 +51,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.boundaries, self.values, self.name = boundaries, values, name
 
     def __call__(self, step: ArrayLike) -> Any:
-        step = np.asarray(step)
-        boundaries = np.asarray(self.boundaries, np.float64)
-        if np.issubdtype(step.dtype, np.integer):
-            boundaries = np.trunc(boundaries)
-        return np.asarray(self.values, np.float64)[np.searchsorted(boundaries, step)]
+        boundaries, values = (np.asarray(a, np.float64) for a in (self.boundaries, self.values))
+        return values[np.searchsorted(boundaries, step)]
 
     def get_config(self) -> dict[str, Any]:
         return {"boundaries": self.boundaries, "values": self.values, "name": self.name}

@@ -67,7 +67,7 @@ def readme_blocks(language):
 
 def test_the_readme_s_code_runs_as_it_stands(capsys):
     """Only the number of images and epochs is cut down."""
-    (block,) = readme_blocks("python")
+    block = readme_blocks("python")[0]
     assert "epochs=5" in block
     small = block.replace("epochs=5", "epochs=1").replace(
         "model.compile", "x_train, y_train = x_train[:200], y_train[:200]\nmodel.compile"
@@ -81,7 +81,7 @@ def test_the_readme_s_code_runs_as_it_stands(capsys):
 def test_the_readme_s_network_is_the_command_line_s():
     from scratchnet.cli import readme_cnn
 
-    (block,) = readme_blocks("python")
+    block = readme_blocks("python")[0]
     names: dict = {}
     exec(block.partition("model.fit")[0], names)
     ours, theirs = names["model"].get_config(), readme_cnn().get_config()

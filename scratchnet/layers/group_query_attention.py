@@ -29,7 +29,7 @@ class GroupQueryAttention(HeadAttention):
         ValueError: numbers of heads that do not divide; otherwise as `MultiHeadAttention`.
 
     >>> layer = GroupQueryAttention(head_dim=4, num_query_heads=6, num_key_value_heads=2)
-    >>> x = np.ones((1, 3, 8))
+    >>> x = [[[0.5] * 8] * 3]
     >>> layer(x, x).shape, layer.key_dense.kernel.shape
     ((1, 3, 8), (8, 2, 4))
 

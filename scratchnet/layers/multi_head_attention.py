@@ -58,7 +58,7 @@ class MultiHeadAttention(HeadAttention):
             masks whose shapes do not fit.
 
     >>> layer = MultiHeadAttention(num_heads=2, key_dim=4)
-    >>> x = np.ones((1, 3, 8))
+    >>> x = [[[0.5] * 8] * 3]
     >>> layer(x, x).shape
     (1, 3, 8)
     >>> [weight.path.split("/", 1)[1] for weight in layer.weights][:3]

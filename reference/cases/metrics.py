@@ -47,7 +47,8 @@ def batch(kind: str, rng: np.random.Generator, n: int) -> Batch:
         "sparse float32": (rng.integers(-1, CLASSES + 1, n), scores.astype(np.float32)),
         "sorted ids": (labels, np.argsort(-scores, axis=-1, kind="stable")),
         "one-hot": (np.eye(CLASSES)[labels], probabilities),
-        "one-hot ties": (np.eye(CLASSES)[labels], scores),
+        # and some rows are 0, which call no class in an F-score
+        "one-hot ties": (np.eye(CLASSES)[labels], scores * rng.integers(0, 3, (n, 1)).clip(0, 1)),
         "one-hot float32": (np.eye(CLASSES)[labels], scores.astype(np.float32)),
         "one-hot logits": (np.eye(CLASSES)[labels], normal),
         "binary": (bits[:, :1], scores[:, :1]),

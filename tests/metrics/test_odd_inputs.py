@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -112,6 +113,29 @@ def test_weights_belong_to_samples_and_not_to_the_axis_that_happens_to_match():
     assert metrics.TruePositives()(y_true, y_pred, sample_weight=[1.0, 0.0]) == 0
     assert metrics.FalseNegatives()(y_true, y_pred, sample_weight=[1.0, 0.0]) == 6
     assert metrics.TruePositives()(y_true[:, 0, 0], y_pred[:, 0, 0], [[1.0], [3.0]]) == 3
+
+
+def test_every_label_but_0_is_a_positive():
+    labels = [1.0, 0.25, -1.0, 0.0]
+    assert metrics.TruePositives()(labels, [0.9] * 4) == 3
+    assert keras.metrics.TruePositives()(np.array(labels), np.full(4, 0.9)) == 3
+
+
+def test_a_negative_weight_makes_no_logarithm_of_a_negative_number():
+    arguments = np.array([1, 1, 0]), np.array([0.9, 0.1, 0.5]), np.array([1.0, -2.5, 1.0])
+    ours, theirs = (m.AUC(curve="PR", num_thresholds=5) for m in (metrics, keras.metrics))
+    ours.update_state(*arguments)
+    theirs.update_state(*arguments)
+    assert ours.result() == pytest.approx(float(theirs.result()), rel=1e-6)
+
+
+def test_labels_are_averaged_by_their_weights():
+    columns = [float(metrics.AUC()(BITS[:, i], SCORES[:, i])) for i in range(4)]
+    mean = metrics.AUC(multi_label=True)(BITS, SCORES)
+    weights = [1.0, 0.0, 2.0, 0.5]
+    weighted = metrics.AUC(multi_label=True, label_weights=weights)(BITS, SCORES)
+    assert mean == pytest.approx(np.mean(columns))
+    assert weighted == pytest.approx(np.average(columns, weights=weights))
 
 
 def test_a_long_epoch_in_float32_loses_no_small_batch():

@@ -8,6 +8,7 @@ from scratchnet.constraints import Constraint
 from scratchnet.initializers import Initializer
 from scratchnet.layers.head_attention import HeadAttention
 from scratchnet.layers.head_projections import check_positive
+from scratchnet.layers.layer import unique_name
 from scratchnet.regularizers import Regularizer
 
 
@@ -37,6 +38,8 @@ class GroupQueryAttention(HeadAttention):
     keras/src/layers/attention/grouped_query_attention.py.
     """
 
+    underscored = ("query", "key", "gate", "value", "output")
+
     def __init__(
         self,
         head_dim: int,
@@ -55,6 +58,7 @@ class GroupQueryAttention(HeadAttention):
         bias_constraint: str | dict | Constraint | None = None,
         use_gate: bool = False,
         seed: int | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
         for argument, value in (
@@ -88,6 +92,8 @@ class GroupQueryAttention(HeadAttention):
             bias_constraint=bias_constraint,
             use_gate=use_gate,
             seed=seed,
+            # Keras exports its class GroupedQueryAttention under another name
+            name=unique_name("GroupedQueryAttention") if name is None else name,
             **kwargs,
         )
         self.head_dim = head_dim

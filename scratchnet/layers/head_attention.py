@@ -21,7 +21,7 @@ Arrays = list[np.ndarray]
 class _Saved(NamedTuple):
     """What backward needs: what the projections kept, and what happened between them."""
 
-    kept: dict[str, Saved]  # by the names of `sublayers`
+    kept: dict[str, Saved]  # by the names of `projections`
     heads: SavedHeads
     gate: np.ndarray | None
     context: np.ndarray | None  # what goes through the gate
@@ -119,9 +119,9 @@ class HeadAttention(HeadProjections):
         )
         mask = combined_mask(masks, axes, shapes, self._query_heads, self._label())
         kept: dict[str, Saved] = {}
-        q, kept["query_dense"] = self.query_dense.forward(query, training)
-        k, kept["key_dense"] = self.key_dense.forward(key, training)
-        v, kept["value_dense"] = self.value_dense.forward(value, training)
+        q, kept["query"] = self.query_dense.forward(query, training)
+        k, kept["key"] = self.key_dense.forward(key, training)
+        v, kept["value"] = self.value_dense.forward(value, training)
         # As in Keras, which leaves its fused product only where it cannot serve
         zero_unseeing = self.dropout > 0 or return_attention_scores or query.ndim > 3
         q, k, v = map(axes.heads_first, (q, k, v))
@@ -130,9 +130,9 @@ class HeadAttention(HeadProjections):
         context = axes.heads_last(means, query.shape)
         gate = None
         if self.gate_dense is not None:
-            gate, kept["_gate_dense"] = self.gate_dense.forward(query, training)
+            gate, kept["gate"] = self.gate_dense.forward(query, training)
         combined = context if gate is None else context * gate
-        y, kept["output_dense"] = self.output_dense.forward(combined, training)
+        y, kept["output"] = self.output_dense.forward(combined, training)
         saved = _Saved(kept, heads, gate, None if gate is None else context, shapes)
         if not return_attention_scores:
             return y, saved
@@ -147,7 +147,7 @@ class HeadAttention(HeadProjections):
             dy = np.zeros(self.compute_output_shape(saved.shapes), saved.heads.q.dtype)
         if dweights is not None:
             dweights = dweights.reshape(saved.heads.weights.shape)
-        dcombined, of_output = self._sublayer_backward("output_dense", dy, saved)
+        dcombined, of_output = self._projection_backward("output", dy, saved)
         dcontext = dcombined if saved.gate is None else dcombined * saved.gate
         dq, dk, dv = attend_backward(
             axes.heads_first(dcontext), dweights, saved.heads, self.dropout_layer
@@ -156,14 +156,14 @@ class HeadAttention(HeadProjections):
         dq = axes.heads_last(dq, query_shape)
         dk = axes.heads_last(self._for_all_heads_backward(dk), value_shape)
         dv = axes.heads_last(self._for_all_heads_backward(dv), value_shape)
-        dquery, gradients = self._sublayer_backward("query_dense", dq, saved)
-        dkey, of_key = self._sublayer_backward("key_dense", dk, saved)
+        dquery, gradients = self._projection_backward("query", dq, saved)
+        dkey, of_key = self._projection_backward("key", dk, saved)
         gradients = gradients + of_key
         if saved.gate is not None:
             dgate = dcombined * saved.context
-            through_gate, of_gate = self._sublayer_backward("_gate_dense", dgate, saved)
+            through_gate, of_gate = self._projection_backward("gate", dgate, saved)
             dquery, gradients = dquery + through_gate, gradients + of_gate
-        dvalue, of_value = self._sublayer_backward("value_dense", dv, saved)
+        dvalue, of_value = self._projection_backward("value", dv, saved)
         dx = [dquery, dvalue + dkey] if len(saved.shapes) == 2 else [dquery, dvalue, dkey]
         return dx, gradients + of_value + of_output
 
@@ -176,10 +176,10 @@ class HeadAttention(HeadProjections):
         times = self._query_heads // self._key_value_heads
         return dheads if times == 1 else ops.repeat_heads_backward(dheads, times)
 
-    def _sublayer_backward(
+    def _projection_backward(
         self, name: str, dy: np.ndarray, saved: _Saved
     ) -> tuple[np.ndarray, Gradients]:
-        dx, gradients = self.sublayers[name].backward(dy, saved.kept[name])
+        dx, gradients = self.projections[name].backward(dy, saved.kept[name])
         assert dx is not None
         return dx, gradients
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from typing import Any
+from typing import Any, ClassVar
 
 from scratchnet import constraints, initializers, regularizers
 from scratchnet.constraints import Constraint
@@ -25,6 +25,9 @@ class HeadProjections(SeveralInputs):
         projected_shape: sizes in the place of the query's last axis; None keeps that.
         others: as the layers'.
     """
+
+    # Those that Keras's class has no property for, so that its files have its private name
+    underscored: ClassVar[tuple[str, ...]] = ("gate",)
 
     def __init__(
         self,
@@ -84,17 +87,25 @@ class HeadProjections(SeveralInputs):
         self.dropout_layer: Dropout
 
     @property
-    def sublayers(self) -> dict[str, Layer]:
-        """The projections, as Keras calls them in its files, in the order of their weights."""
-        if not hasattr(self, "output_dense"):  # not built
+    def projections(self) -> dict[str, EinsumDense]:
+        """The dense layers in the order of their weights; none before the layer is built."""
+        if not hasattr(self, "output_dense"):
             return {}
-        gate = {"_gate_dense": self.gate_dense} if self.gate_dense else {}
+        gate = {"gate": self.gate_dense} if self.gate_dense else {}
         return {
-            "query_dense": self.query_dense,
-            "key_dense": self.key_dense,
+            "query": self.query_dense,
+            "key": self.key_dense,
             **gate,
-            "value_dense": self.value_dense,
-            "output_dense": self.output_dense,
+            "value": self.value_dense,
+            "output": self.output_dense,
+        }
+
+    @property
+    def sublayers(self) -> dict[str, Layer]:
+        """The projections, as Keras calls them in its files."""
+        return {
+            f"{'_' * (name in self.underscored)}{name}_dense": layer
+            for name, layer in self.projections.items()
         }
 
     def build(self, input_shape: Any) -> None:
@@ -152,7 +163,7 @@ class HeadProjections(SeveralInputs):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
-        for layer in self.sublayers.values():
+        for layer in self.projections.values():
             layer.trainable = value
 
     def get_build_config(self) -> dict[str, Any] | None:

@@ -24,6 +24,9 @@ from scratchnet.models import Model
 from scratchnet.saving.atomic import atomic_write
 from scratchnet.serialization import snake_case
 
+# What Keras calls a class that it exports under another name
+_NAMES_INSIDE_KERAS = {"GroupQueryAttention": "GroupedQueryAttention"}
+
 
 def save_weights(model: Model, filepath: str | Path, overwrite: bool = True) -> None:
     """Write all weights of a built model to a file whose name ends in ".weights.h5".
@@ -105,7 +108,8 @@ def _groups(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer, list[np.
     """(path, layer, its own weights) for each layer inside, then for the layer itself."""
     seen: Counter[str] = Counter()
     for inner in layer.layers if isinstance(layer, Model) else []:
-        name = snake_case(type(inner).__name__)
+        kind = type(inner).__name__
+        name = snake_case(_NAMES_INSIDE_KERAS.get(kind, kind))
         number = f"_{seen[name]}" if seen[name] else ""
         seen[name] += 1
         yield from _groups(inner, f"{path}layers/{name}{number}/")

@@ -235,9 +235,10 @@ def test_names_go_on_as_in_keras():
     x = random(0, 1, 2, 3)
     layers.MultiHeadAttention(1, 2)(x, x)
     keras.layers.MultiHeadAttention(1, 2)(x, x)
-    for kind in ("MultiHeadAttention", "Dropout", "Softmax", "EinsumDense"):
+    for kind in ("MultiHeadAttention", "Dropout", "Softmax", "EinsumDense", "GroupQueryAttention"):
         arguments = {
             "MultiHeadAttention": (1, 2),
+            "GroupQueryAttention": (2, 2, 1),
             "Dropout": (0.5,),
             "EinsumDense": ("ab,bc->ac", 2),
         }.get(kind, ())

@@ -28,7 +28,8 @@ LAYERS = {
     "Normalization": (IMAGE, layers.Normalization),
     "Dense": (ROW, lambda: layers.Dense(3)),
     "EinsumDense": (ROW, lambda: layers.EinsumDense("abc,cd->abd", (None, 3), bias_axes="d")),
-    "MultiHeadAttention": (ROW, lambda: layers.MultiHeadAttention(2, 3)),
+    "MultiHeadAttention": (ROW, lambda: layers.MultiHeadAttention(2, 3, use_gate=True)),
+    "GroupQueryAttention": (ROW, lambda: layers.GroupQueryAttention(3, 4, 2, use_gate=True)),
 }
 
 
@@ -37,7 +38,7 @@ def model_with(name):
     shape, make = LAYERS[name]
     x = layers.Input(shape)
     layer = make()
-    y = layer(x, x) if name == "MultiHeadAttention" else layer(x)
+    y = layer(x, x) if layer.spread_inputs else layer(x)
     model = Model(x, layers.Dense(2)(layers.Flatten()(y)))
     rng = np.random.default_rng(1)
     model.set_weights([rng.uniform(0.5, 1, w.shape) for w in model.get_weights()])

@@ -36,6 +36,11 @@ class BiasedLayer(Layer):
         super().__init__(**layer_arguments)
         self.outputs = outputs
         self.activation = activations.get(activation)
+        if self.activation is activations.glu:
+            raise ValueError(
+                f"{type(self).__name__} received activation='glu', which halves the last axis. "
+                f"Expected an activation that keeps the shape: let layers.Activation('glu') follow."
+            )
         self.use_bias = use_bias
         self.bias_initializer = initializers.get(bias_initializer)
         self.bias_regularizer = regularizers.get(bias_regularizer)

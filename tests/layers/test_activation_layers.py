@@ -215,3 +215,10 @@ def test_no_image_and_one_pixel(name, shape, implementation):
         dx, gradients = layer.backward(y, saved)
     assert y.shape == dx.shape == shape
     assert all(np.isfinite(array).all() for array in [y, dx, *gradients])
+
+
+def test_a_gate_that_halves_the_axis_is_no_activation_of_a_dense_layer():
+    with pytest.raises(ValueError, match=r"Dense received activation='glu'.*Activation\('glu'\)"):
+        layers.Dense(8, activation="glu")
+    halved = sn.Sequential([layers.Input((3,)), layers.Dense(8), layers.Activation("glu")])
+    assert halved.output_shape == (None, 4)

@@ -96,7 +96,7 @@ def test_a_subclass_is_a_metric():
     assert metric.result() == 0
     config = metrics.serialize(metric)
     assert metrics.deserialize(config, {"Longest": Longest}).get_config() == metric.get_config()
-    with pytest.raises(ValueError, match="Unknown metric 'Longest'"):
+    with pytest.raises(ValueError, match="metric 'Longest'"):
         metrics.deserialize(config)
     assert repr(metric) == "<Longest name=longest>"
 
@@ -157,7 +157,7 @@ def test_every_name_of_keras_is_known_and_leads_to_the_same_class():
         else:
             ours = metrics.get(identifier)
             assert type(ours).__name__ == name
-        assert metrics.get(metrics.serialize(ours) | {"module": "x"}).name == ours.name
+        assert metrics.get(metrics.serialize(ours)).get_config() == ours.get_config()
     assert type(metrics.get("acc")) is metrics.Accuracy
 
 

@@ -19,7 +19,7 @@ from reference.device import prepare
 from reference.twin import twin
 from scratchnet.layers import Layer, SymbolicTensor
 from scratchnet.layers.dropout import RandomLayer
-from scratchnet.layers.symbolic import Node, leaves
+from scratchnet.layers.symbolic import Node, leaves, mapped
 
 
 def compare(model: sn.Model, x: Any, y: Any = None, seed: int = 0) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def _calls(model: sn.Model, x: Any) -> Iterator[tuple[Node, Any, dict[str, Any]]
             continue
         given = [values[tensor.node, tensor.index] for tensor in node.inputs]
         inputs = node.layer.cast(given if node.several else given[0])
-        options = {name: value(option) for name, option in node.options.items()}
+        options = mapped(value, node.options)
         yield node, inputs, options
         outputs = node.layer.forward(inputs, node.training is not False, **options)[0]
         for i, output in enumerate(leaves(outputs)):

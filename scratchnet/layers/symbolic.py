@@ -98,7 +98,8 @@ class Node:
     @property
     def sources(self) -> list[SymbolicTensor]:
         """All symbolic tensors that must be known before the layer can compute."""
-        return [t for t in [*self.inputs, *self.options.values()] if isinstance(t, SymbolicTensor)]
+        entries = [*self.inputs, *leaves(self.options)]
+        return [entry for entry in entries if isinstance(entry, SymbolicTensor)]
 
 
 def leaves(structure: Any) -> Iterator[Any]:

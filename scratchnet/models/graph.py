@@ -18,16 +18,24 @@ layers and steps is that of keras/src/ops/function.py, so that weights come in K
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from scratchnet import activations
 from scratchnet.layers import InputLayer, Layer
-from scratchnet.layers.symbolic import Node, Shape, SymbolicTensor
+from scratchnet.layers.symbolic import Node, Shape, SymbolicTensor, mapped
 
 Arrays = list[np.ndarray]
 Saved = list[Any]  # one entry for each step
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Stands in the options of a call for the value in that slot."""
+
+    number: int
 
 
 class Step(NamedTuple):
@@ -35,8 +43,7 @@ class Step(NamedTuple):
 
     node: Node
     inputs: list[int]
-    options: dict[str, int]  # slots of the options that are computed too
-    constants: dict[str, Any]  # the other options
+    options: dict[str, Any]  # nested as the caller nested them
     outputs: list[int]
     last_uses: list[int]  # slots that no later step reads
 
@@ -98,7 +105,7 @@ class Graph:
             layer = step.node.layer
             arrays = [values[slot] for slot in step.inputs]
             inputs = layer.cast(arrays if step.node.several else arrays[0])
-            options = {name: values[slot] for name, slot in step.options.items()} | step.constants
+            options = _filled(step.options, values)
             of_logits = step.outputs[0] in wanted
             mode = training if step.node.training is None else step.node.training
             if of_logits:
@@ -180,7 +187,7 @@ class Graph:
             known[slot] = tuple(shape)
         for step in self._steps:
             inputs = [known[slot] for slot in step.inputs]
-            options = {name: known[slot] for name, slot in step.options.items()} | step.constants
+            options = _filled(step.options, known)
             found = step.node.layer._output_shapes(
                 inputs if step.node.several else inputs[0], options
             )
@@ -198,16 +205,15 @@ class Graph:
             if isinstance(node.layer, InputLayer):
                 continue
             inputs = [slots[t.node, t.index] for t in node.inputs]
-            options = {
-                name: slots[t.node, t.index]
-                for name, t in node.options.items()
-                if isinstance(t, SymbolicTensor)
-            }
-            constants = {k: v for k, v in node.options.items() if k not in options}
+            options = mapped(
+                lambda t: Slot(slots[t.node, t.index]) if isinstance(t, SymbolicTensor) else t,
+                node.options,
+            )
             outputs = [slots[node, i] for i in range(len(node.outputs))]
-            last_uses = list(free & {*inputs, *options.values(), *outputs})
+            used = [slots[t.node, t.index] for t in node.sources]
+            last_uses = list(free & {*used, *outputs})
             free -= set(last_uses)
-            steps.append(Step(node, inputs, options, constants, outputs, last_uses))
+            steps.append(Step(node, inputs, options, outputs, last_uses))
         return steps[::-1]
 
     def _needed(self, needs_dx: bool) -> list[bool]:
@@ -239,6 +245,13 @@ class Graph:
                 f"Several layers are called {twice[0]!r}. Expected a name of its own for each: "
                 f"pass name=… to all but one of them."
             )
+
+
+def _filled(options: dict[str, Any], values: list[Any]) -> dict[str, Any]:
+    """The options with the values of their slots."""
+    if not options:
+        return options
+    return mapped(lambda each: values[each.number] if isinstance(each, Slot) else each, options)
 
 
 def _step_backward(

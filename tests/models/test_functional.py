@@ -203,6 +203,27 @@ def test_input_and_output_are_nested_as_they_were_given():
     assert [t.shape for t in symbolic] == [(None, 3), (None, 2)]
 
 
+def test_masks_that_are_inputs_reach_attention(float64):
+    sn.set_random_seed(0)
+    x, mask = layers.Input((5, 4)), layers.Input((5,), dtype="bool")
+    attended = layers.Attention()([x, x], mask=[None, mask])
+    attended = layers.MultiHeadAttention(2, 3)(attended, attended, value_mask=mask)
+    model = Model([x, mask], layers.Dense(2)(layers.Flatten()(attended)))
+    model.compile("sgd", "mse")
+    twin = reference.twin(model)
+    data = [RNG.normal(size=(3, 5, 4)), RNG.random((3, 5)) < 0.7]
+    for _ in range(2):
+        y = RNG.normal(size=(3, 2))
+        assert model.train_on_batch(data, y) == pytest.approx(
+            float(twin.train_on_batch(data, y)), rel=1e-10
+        )
+    for a, b in zip(model.get_weights(), twin.get_weights(), strict=True):
+        assert np.abs(a - b).max() < 1e-12
+    again = Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    assert np.array_equal(again(data), model(data))
+
+
 def refused(build, *parts, kind=ValueError):
     with pytest.raises(kind) as caught:
         build()

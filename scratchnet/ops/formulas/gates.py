@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Shaped
-from scipy.special import erfc
 
 from scratchnet.ops.formulas.sigmoids import (
     hard_sigmoid,
@@ -115,6 +114,8 @@ def glu_backward(
 
 def _cdf(x: Array) -> Array:
     """Φ(x), in float64."""
+    from scipy.special import erfc  # here, for it takes as long to import as the whole library
+
     return erfc(-x * SQRT_HALF) / 2
 
 

@@ -55,6 +55,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scratchnet import ops
+from scratchnet.custom_objects import get_registered_name, get_registered_object
 from scratchnet.names import unknown_name_message
 
 
@@ -168,8 +169,8 @@ def get(identifier: str | Mapping[str, Any] | ActivationFunction | None) -> Acti
 
 
 def serialize(activation: ActivationFunction) -> str:
-    """The name, which `get` and Keras take back."""
-    return activation.name
+    """The name, which `get` and Keras take back; the registered one where there is one."""
+    return get_registered_name(activation)
 
 
 def deserialize(config: str | Mapping[str, Any]) -> ActivationFunction:
@@ -181,7 +182,16 @@ def deserialize(config: str | Mapping[str, Any]) -> ActivationFunction:
     >>> deserialize({"class_name": "function", "config": "swish"})
     <activation silu>
     """
+    if isinstance(config, Mapping) and config.get("class_name") == "__lambda__":
+        raise ValueError(
+            "The activation is a Python lambda, which is code in a file: it is never run, and it "
+            "comes without a gradient. Expected a name, or an activations.ActivationFunction of "
+            "your own that is given as custom_objects={name: activation}."
+        )
     name = config.get("config") if isinstance(config, Mapping) else config
+    own = get_registered_object(name) if isinstance(name, str) else None
+    if isinstance(own, ActivationFunction):
+        return own
     if not isinstance(name, str) or name not in _KNOWN:
         raise ValueError(unknown_name_message("activation", name, _KNOWN))
     return _KNOWN[name]

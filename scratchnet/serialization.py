@@ -6,18 +6,25 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from scratchnet.custom_objects import get_registered_name, get_registered_object
 from scratchnet.names import unknown_name_message
 
 T = TypeVar("T")
 
 
 def serialize_object(instance: Any, module: str) -> dict[str, Any]:
-    """The class of `instance`, the Keras module it belongs to, and its configuration."""
+    """The class of `instance`, the Keras module it belongs to, and its configuration.
+
+    A class of the user's own stands there with its own module and its registered name.
+    """
+    kind = type(instance)
+    registered_name = get_registered_name(kind)
+    is_own = ">" in registered_name or not kind.__module__.startswith("scratchnet.")
     return {
-        "module": module,
-        "class_name": type(instance).__name__,
+        "module": kind.__module__ if is_own else module,
+        "class_name": kind.__name__,
         "config": instance.get_config(),
-        "registered_name": None,
+        "registered_name": registered_name if is_own else None,
     }
 
 
@@ -25,7 +32,8 @@ def get_object(identifier: Any, known: Mapping[str, type[T]], kind: str, base: t
     """An instance of `base` from a name, a configuration, a class or an instance.
 
     Args:
-        identifier: what the user gave; names are Keras's, in snake case or as the class.
+        identifier: what the user gave; names are Keras's, in snake case or as the class, or those
+            of `custom_objects`.
         known: class name -> class; further keys are aliases.
         kind: what is looked for, for the error message.
         base: class that the result has.
@@ -39,13 +47,46 @@ def get_object(identifier: Any, known: Mapping[str, type[T]], kind: str, base: t
     if isinstance(identifier, type) and issubclass(identifier, base):
         return identifier()
     if isinstance(identifier, Mapping):
-        name = identifier["class_name"]
-        return _lookup(name, known, kind).from_config(dict(identifier["config"]))  # type: ignore[attr-defined]
+        return find_class(identifier, _by_all_names(known), kind, base).from_config(  # type: ignore[attr-defined]
+            dict(identifier["config"])
+        )
     if isinstance(identifier, str):
-        return _lookup(identifier, known, kind)()
+        return (_own_class(identifier, kind, base) or _lookup(identifier, known, kind))()
     raise TypeError(
         f"Cannot read a {kind} from {identifier!r} ({type(identifier).__name__}). Expected a name, "
         f"such as {next(iter(known))!r}, a configuration, or an instance of {base.__name__}."
+    )
+
+
+def find_class(
+    entry: Mapping[str, Any], known: Mapping[str, type[T]], kind: str, base: type[T]
+) -> type[T]:
+    """The class that a configuration names, of scratchnet or of the user's own.
+
+    The registered name decides; a class of the user's own never gives way to one of scratchnet's
+    that happens to have its name, nor the other way round.
+
+    Raises:
+        ValueError: a class that is not known.
+        TypeError: one that is no `base`.
+    """
+    name: str = entry["class_name"]
+    module, registered_name = entry.get("module"), entry.get("registered_name")
+    if registered_name and (own := _own_class(registered_name, kind, base)):
+        return own
+    library = (module or "keras").partition(".")[0]
+    is_own = library not in ("keras", "scratchnet") or registered_name not in (None, name)
+    if not is_own and name in known:
+        return known[name]
+    if own := _own_class(name, kind, base):
+        return own
+    if not is_own:
+        classes = {each.__name__ for each in known.values()}
+        raise ValueError(unknown_name_message(kind, name, classes))
+    raise ValueError(
+        f"The {kind} {registered_name or name!r} is a class of the module {module!r} and none of "
+        f"scratchnet's. Expected it in custom_objects={{{name!r}: {name}}}, or registered with "
+        f"scratchnet.saving.register_keras_serializable."
     )
 
 
@@ -60,8 +101,23 @@ def snake_case(class_name: str) -> str:
 
 
 def _lookup(name: str, known: Mapping[str, type[T]], kind: str) -> type[T]:
-    names = {snake_case(key): value for key, value in known.items()} | dict(known)
-    names |= {key.lower(): value for key, value in known.items()}
+    names = _by_all_names(known)
     if name not in names:
         raise ValueError(unknown_name_message(kind, name, {snake_case(key) for key in known}))
     return names[name]
+
+
+def _by_all_names(known: Mapping[str, type[T]]) -> dict[str, type[T]]:
+    names = {snake_case(key): value for key, value in known.items()} | dict(known)
+    return names | {key.lower(): value for key, value in known.items()}
+
+
+def _own_class(name: str, kind: str, base: type[T]) -> type[T] | None:
+    """The class of the user's own of that name, if there is one."""
+    found = get_registered_object(name)
+    if found is not None and not (isinstance(found, type) and issubclass(found, base)):
+        raise TypeError(
+            f"The custom object {name!r} is {found!r}. Expected a {kind}: a subclass of "
+            f"{base.__name__}."
+        )
+    return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from scratchnet.custom_objects import custom_object_scope
 from scratchnet.layers.activation import Activation, Identity, Softmax
 from scratchnet.layers.activity_regularization import ActivityRegularization
 from scratchnet.layers.adaptive_pooling import (
@@ -13,6 +15,16 @@ from scratchnet.layers.adaptive_pooling import (
     AdaptiveMaxPooling2D,
 )
 from scratchnet.layers.attention import AdditiveAttention, Attention
+from scratchnet.layers.augmentation import (
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from scratchnet.layers.convolution import Conv1D, Conv2D
 from scratchnet.layers.dense import Dense
 from scratchnet.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
@@ -33,6 +45,7 @@ from scratchnet.layers.global_pooling import (
 from scratchnet.layers.group_query_attention import GroupQueryAttention
 from scratchnet.layers.input import Input, InputLayer
 from scratchnet.layers.joining import Concatenate, Dot, concatenate, dot
+from scratchnet.layers.lambda_layer import Lambda
 from scratchnet.layers.layer import Layer
 from scratchnet.layers.layer_normalization import GroupNormalization, LayerNormalization
 from scratchnet.layers.measured_normalization import Normalization
@@ -69,7 +82,7 @@ from scratchnet.layers.symbolic import SymbolicTensor
 from scratchnet.layers.transposed import Conv1DTranspose, Conv2DTranspose
 from scratchnet.layers.unit_normalization import RMSNormalization, UnitNormalization
 from scratchnet.layers.upsampling import UpSampling1D, UpSampling2D
-from scratchnet.names import unknown_name_message
+from scratchnet.serialization import find_class, serialize_object
 
 # Keras's second names
 AvgPool1D = AveragePooling1D
@@ -140,6 +153,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -155,6 +169,14 @@ __all__ = [
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -198,26 +220,28 @@ _MODULES = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """A layer as Keras writes it: its class, where that is, and its configuration."""
-    return {
-        "module": _MODULES.get(type(layer).__name__, "keras.layers"),
-        "class_name": type(layer).__name__,
-        "config": layer.get_config(),
-        "registered_name": None,
-        "build_config": layer.get_build_config(),
-    }
+    entry = serialize_object(layer, _MODULES.get(type(layer).__name__, "keras.layers"))
+    return entry | {"build_config": layer.get_build_config()}
 
 
-def deserialize(entry: dict[str, Any]) -> Layer:
+def deserialize(
+    entry: dict[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None
+) -> Layer:
     """A new layer from what `serialize` gave, here or in Keras.
+
+    Args:
+        entry: the configuration.
+        custom_objects: {class name: class} of layers of your own, and of all else that the
+            configuration names; registered ones need not be named here.
 
     Raises ValueError for a class that is not known, with the closest that is.
     """
-    name = entry["class_name"]
-    if name in ("Sequential", "Functional", "Model"):
-        from scratchnet import models  # they import layers
+    from scratchnet import models  # they import layers
 
-        kind = models.Sequential if name == "Sequential" else models.Functional
-        return kind.from_config(entry["config"])
-    if name not in _KNOWN:
-        raise ValueError(unknown_name_message("layer", name, [*_KNOWN, "Sequential", "Functional"]))
-    return _KNOWN[name].from_config(entry["config"])
+    known = _KNOWN | {
+        "Sequential": models.Sequential,
+        "Functional": models.Functional,
+        "Model": models.Model,
+    }
+    with custom_object_scope(custom_objects):
+        return find_class(entry, known, "layer", Layer).from_config(entry["config"])

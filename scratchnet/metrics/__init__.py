@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.custom_objects import custom_object_scope, get_registered_object
 from scratchnet.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -250,10 +251,14 @@ __all__ = [
 def get(identifier: Any) -> Metric:
     """The metric of that name or configuration; a function (y_true, y_pred) is wrapped.
 
+    A name may also be that of a function of your own, registered or in the scope.
+
     Raises:
         ValueError: an unknown name, with the closest known one.
         TypeError: anything else.
     """
+    if isinstance(identifier, str):
+        identifier = get_registered_object(identifier) or identifier
     if callable(identifier) and not isinstance(identifier, (Metric, type)):
         return MeanMetricWrapper(identifier)
     return get_object(identifier, _KNOWN, "metric", Metric)
@@ -287,13 +292,14 @@ def serialize(metric: Metric) -> dict[str, Any]:
     return serialize_object(metric, "scratchnet.metrics" if ours else "keras.metrics")
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, type[Metric]] | None = None) -> Metric:
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Metric:
     """The metric of a configuration or a name.
 
     Args:
         config: what `serialize` gave, here or in Keras.
-        custom_objects: {name: class} of further metrics.
+        custom_objects: {name: class or function} of metrics of your own.
 
     Raises as `get`.
     """
-    return get_object(config, _KNOWN | dict(custom_objects or {}), "metric", Metric)
+    with custom_object_scope(custom_objects):
+        return get(config)

@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scratchnet.custom_objects import get_registered_name, get_registered_object
 from scratchnet.losses.loss import same_rank
 from scratchnet.metrics.arrays import as_array
 from scratchnet.metrics.metric import Metric
@@ -117,7 +118,7 @@ class MeanMetricWrapper(Mean):
         function = {
             "module": "builtins",
             "class_name": "function",
-            "config": getattr(self.fn, "__name__", type(self.fn).__name__),
+            "config": get_registered_name(self.fn),
             "registered_name": "function",
         }
         return super().get_config() | {"fn": function} | self._arguments
@@ -126,7 +127,7 @@ class MeanMetricWrapper(Mean):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A new metric; a function stands in a configuration by its name.
 
-        Raises ValueError where the name is none of `scratchnet.metrics`.
+        Raises ValueError where the name is none of `scratchnet.metrics` and no custom object.
         """
         if isinstance(config.get("fn"), dict):
             config = config | {"fn": _function(config["fn"]["config"])}
@@ -143,6 +144,8 @@ class MeanOfFunction(MeanMetricWrapper):
 def _function(name: str) -> Callable[..., ArrayLike]:
     from scratchnet.metrics import FUNCTIONS  # they are built on this file
 
+    if own := get_registered_object(name):
+        return own
     if name not in FUNCTIONS:
         raise ValueError(unknown_name_message("metric function", name, FUNCTIONS))
     return FUNCTIONS[name]

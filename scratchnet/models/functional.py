@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
+from scratchnet.custom_objects import custom_object_scope
 from scratchnet.layers import Input, InputLayer
 from scratchnet.layers.symbolic import Node, SymbolicTensor, leaves, mapped
 from scratchnet.models.graph import Graph, walk_back
@@ -79,8 +81,11 @@ class Functional(Model):
         return graph_config(self)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        inputs, outputs = graph_from_config(config)
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        with custom_object_scope(custom_objects):
+            inputs, outputs = graph_from_config(config)
         return cls(inputs, outputs, name=config["name"], trainable=config.get("trainable", True))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,11 +43,16 @@ class Model(Trainer):
         self.output_structure: Any = None
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """A new model with new layers, from what `get_config` gave, here or in Keras."""
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        """A new model with new layers, from what `get_config` gave, here or in Keras.
+
+        `custom_objects` is as in `layers.deserialize`.
+        """
         from scratchnet.models.functional import Functional
 
-        return Functional.from_config(config)  # type: ignore[return-value]
+        return Functional.from_config(config, custom_objects)  # type: ignore[return-value]
 
     # Computation
 
@@ -271,6 +276,15 @@ class Model(Trainer):
         from scratchnet.saving import save_model  # saving imports models
 
         save_model(self, filepath, overwrite)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture and how it was compiled, without the weights, as JSON.
+
+        `models.model_from_json` takes it back. Further arguments are those of `json.dumps`.
+        """
+        from scratchnet.saving import model_to_json
+
+        return model_to_json(self, **kwargs)
 
     def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Write the weights to a `.weights.h5` file, which Keras also reads."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from scratchnet import layers
+from scratchnet.custom_objects import custom_object_scope
 from scratchnet.layers import InputLayer, SymbolicTensor
 from scratchnet.layers.layer import Layer
 from scratchnet.layers.symbolic import Shape
@@ -127,10 +128,13 @@ class Sequential(Model):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
         config = dict(config)
         build_input_shape = config.pop("build_input_shape", None)
-        stack = [layers.deserialize(entry) for entry in config.pop("layers")]
+        with custom_object_scope(custom_objects):
+            stack = [layers.deserialize(entry) for entry in config.pop("layers")]
         model = cls(stack, **config)
         if build_input_shape is not None and not model.built:
             model.build(tuple(build_input_shape))

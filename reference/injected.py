@@ -9,6 +9,7 @@ fill it with the sign.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
@@ -23,9 +24,13 @@ from scratchnet.layers.head_attention import HeadAttention
 
 def injected_layer(layer: RandomLayer) -> Any:
     """The Keras layer for a scratchnet layer, at the same place of the same random numbers."""
-    theirs = _injected(type(layer).__name__).from_config(layer.get_config())
-    if hasattr(theirs, "seed_generator"):  # where the rate is not 0
-        theirs.seed_generator.state.assign(layer.seed_state)
+    import keras
+
+    kind = _injected(type(layer).__name__, keras.config.floatx())
+    theirs = kind.from_config(layer.get_config())
+    for name in ("seed_generator", "generator"):  # a rate of 0 has none
+        if hasattr(theirs, name):
+            getattr(theirs, name).state.assign(layer.seed_state)
     return theirs
 
 
@@ -51,17 +56,33 @@ def injected_attention(layer: Attention | HeadAttention) -> Any:
 
 
 @cache
-def _injected(name: str) -> Any:
+def _injected(name: str, floatx: str) -> Any:
     """A subclass of the Keras layer of that name that draws our numbers."""
     import keras
 
     base = getattr(keras.layers, name)
 
-    def call(self: Any, inputs: Any, training: bool = False) -> Any:
+    @wraps(base.call)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _our_draws():
-            return base.call(self, inputs, training=training)
+            return base.call(self, *args, **kwargs)
 
-    return type(f"Injected{name}", (base,), {"call": call})
+    methods: dict[str, Any] = {"call": call}
+    if name == "RandomRotation" and floatx != "float32":
+        methods["_compute_affine_matrix"] = _rotation_matrix
+    return type(f"Injected{name}", (base,), methods)
+
+
+def _rotation_matrix(self: Any, *, angle: Any, height: Any, width: Any, **others: Any) -> Any:
+    """Keras's own multiplies the angle by a float32 constant, which other dtypes refuse."""
+    from keras import ops
+
+    radians = angle * (math.pi / 180)
+    cos, sin = ops.cos(radians), ops.sin(radians)
+    x, y = ((ops.cast(cells, angle.dtype) - 1) / 2 for cells in (width, height))
+    to_column = [cos, -sin, x - x * cos + y * sin]
+    to_row = [sin, cos, y - x * sin - y * cos]
+    return ops.stack([*to_column, *to_row, *[ops.zeros_like(angle)] * 2], axis=1)
 
 
 @contextmanager
@@ -120,7 +141,7 @@ def _count(shape: Any) -> Any:
     """The number of cells, which is not known yet while a training step is compiled."""
     from keras import ops
 
-    return ops.prod(ops.stack([ops.cast(n, "int32") for n in shape]))
+    return ops.prod(ops.stack([ops.cast(n, "int32") for n in [1, *shape]]))
 
 
 def _bits(count: Any, seed_generator: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet import ops
+from scratchnet.layers.images import check_images, refuse_boxes, refuse_dict
 from scratchnet.layers.layer import Gradients, Layer, Saved, Shape, refuse_channels_first
 from scratchnet.layers.reshaping import positive_integer
 from scratchnet.names import unknown_name_message
@@ -38,11 +39,7 @@ class _ImagesOfOneSize(Layer):
     ) -> None:
         layer = type(self).__name__
         refuse_channels_first(data_format)
-        if bounding_box_format is not None:
-            raise ValueError(
-                f"{layer} received bounding_box_format={bounding_box_format!r}. Expected None: it "
-                f"transforms images here, and no boxes in them."
-            )
+        refuse_boxes(bounding_box_format, layer)
         height = positive_integer(height, layer, "height")
         width = positive_integer(width, layer, "width")
         super().__init__(**layer_arguments)
@@ -54,11 +51,7 @@ class _ImagesOfOneSize(Layer):
         raise NotImplementedError
 
     def cast(self, inputs: Any) -> Any:
-        if isinstance(inputs, dict):
-            raise TypeError(
-                f"{self._label()} received a dict. Expected an array of images: boxes, masks and "
-                f"labels beside them are not transformed here."
-            )
+        refuse_dict(self, inputs)
         return super().cast(inputs)
 
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
@@ -87,12 +80,7 @@ class _ImagesOfOneSize(Layer):
 
     def check_input(self, shape: Shape) -> None:
         super().check_input(shape)
-        if len(shape) not in (3, 4):
-            raise ValueError(
-                f"{self._label()} received an input of shape {shape} with {len(shape)} axes. "
-                f"Expected images (N, H, W, C), channels last, or one image (H, W, C)."
-            )
-        refuse_empty_images(self, shape)
+        check_images(self, shape)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -196,7 +184,7 @@ class Resizing(_ImagesOfOneSize):
 
     def _ends(self, rows: int, columns: int) -> Ends:
         if self.crop_to_aspect_ratio:
-            return _ends_of_crop(rows, columns, self.height, self.width)
+            return ends_of_crop(rows, columns, self.height, self.width)
         if not self.pad_to_aspect_ratio:
             return (0, 0), (0, 0)
         top = max(0, columns * self.height // self.width - rows) // 2
@@ -232,7 +220,7 @@ class CenterCrop(_ImagesOfOneSize):
     def _ends(self, rows: int, columns: int) -> Ends:
         if rows >= self.height and columns >= self.width:
             return _middle(rows, self.height), _middle(columns, self.width)
-        return _ends_of_crop(rows, columns, self.height, self.width)
+        return ends_of_crop(rows, columns, self.height, self.width)
 
 
 def standardize_interpolation(interpolation: str) -> str:
@@ -243,16 +231,7 @@ def standardize_interpolation(interpolation: str) -> str:
     return name
 
 
-def refuse_empty_images(layer: Layer, shape: Shape) -> None:
-    """Raise ValueError where there is no pixel to interpolate from."""
-    if 0 in shape[-3:-1]:
-        raise ValueError(
-            f"{layer._label()} received an input of shape {shape}: an image without pixels cannot "
-            f"be enlarged. Expected at least one row and one column."
-        )
-
-
-def _ends_of_crop(rows: int, columns: int, height: int, width: int) -> Ends:
+def ends_of_crop(rows: int, columns: int, height: int, width: int) -> Ends:
     """What to cut off for the largest part in the middle whose sides are as height to width.
 
     Keras divides in float32, which can be one cell off where rows · width exceeds 2²⁴.

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from scratchnet import ops
+from scratchnet.layers.images import refuse_empty_images
 from scratchnet.layers.layer import Gradients, Layer, Saved, Shape, pair, refuse_channels_first
 from scratchnet.layers.reshaping import positive_integer
-from scratchnet.layers.resizing import refuse_empty_images, standardize_interpolation
+from scratchnet.layers.resizing import standardize_interpolation
 
 
 class UpSampling1D(Layer):

@@ -13,6 +13,13 @@ from scratchnet.ops.formulas.adaptive_pooling import (
     adaptive_max_pool2d,
     adaptive_max_pool2d_backward,
 )
+from scratchnet.ops.formulas.affine_transform import (
+    affine_transform,
+    affine_transform_backward,
+    rotation_matrix,
+    translation_matrix,
+    zoom_matrix,
+)
 from scratchnet.ops.formulas.attention import (
     additive_attention_scores,
     additive_attention_scores_backward,
@@ -24,6 +31,16 @@ from scratchnet.ops.formulas.attention import (
     masked_softmax_backward,
     repeat_heads,
     repeat_heads_backward,
+)
+from scratchnet.ops.formulas.augmentation import (
+    adjust_brightness,
+    adjust_brightness_backward,
+    adjust_contrast,
+    adjust_contrast_backward,
+    erase,
+    erase_backward,
+    flip,
+    flip_backward,
 )
 from scratchnet.ops.formulas.batch_dot import batch_dot, batch_dot_backward
 from scratchnet.ops.formulas.convolution import (
@@ -124,7 +141,7 @@ from scratchnet.ops.formulas.pooling import (
     max_pool2d,
     max_pool2d_backward,
 )
-from scratchnet.ops.formulas.random_bits import random_bits, standard_normal
+from scratchnet.ops.formulas.random_bits import random_bits, standard_normal, uniform
 from scratchnet.ops.formulas.rectifiers import (
     celu,
     celu_backward,
@@ -194,6 +211,12 @@ __all__ = [
     "add_backward",
     "additive_attention_scores",
     "additive_attention_scores_backward",
+    "adjust_brightness",
+    "adjust_brightness_backward",
+    "adjust_contrast",
+    "adjust_contrast_backward",
+    "affine_transform",
+    "affine_transform_backward",
     "alpha_dropout",
     "alpha_dropout_backward",
     "attention_output",
@@ -240,8 +263,12 @@ __all__ = [
     "elu_backward",
     "embedding",
     "embedding_backward",
+    "erase",
+    "erase_backward",
     "exponential",
     "exponential_backward",
+    "flip",
+    "flip_backward",
     "gaussian_dropout",
     "gaussian_dropout_backward",
     "gaussian_noise",
@@ -299,6 +326,7 @@ __all__ = [
     "resize_backward",
     "rms_normalization",
     "rms_normalization_backward",
+    "rotation_matrix",
     "selu",
     "selu_backward",
     "sigmoid",
@@ -331,6 +359,9 @@ __all__ = [
     "tanh_shrink_backward",
     "threshold",
     "threshold_backward",
+    "translation_matrix",
+    "uniform",
     "unit_normalization",
     "unit_normalization_backward",
+    "zoom_matrix",
 ]

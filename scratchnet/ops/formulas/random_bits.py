@@ -6,6 +6,8 @@ Any cell can be computed alone, in any order, by any thread and by any other lib
 what lets a Keras model draw the same numbers. The same key gives the same bits; a layer counts its
 calls to get others the next time.
 
+    uniform          u_i = low + (high − low) · (bits_i + ½) / 2²⁴
+
     standard_normal  z_i = √(−2·ln u) · cos(2π·v)
                      u = (bits_{2i} + 1) / 2²⁴,  v = bits_{2i+1} / 2²⁴
 
@@ -52,6 +54,22 @@ def random_bits(count: int, key: tuple[int, int]) -> UInt32[np.ndarray, " cells"
     """
     cells = np.arange(count).astype(np.uint32)
     return mix32(mix32(cells) ^ stream_of(key)) >> np.uint32(8)
+
+
+def uniform(
+    shape: Sequence[int], low: float, high: float, key: tuple[int, int]
+) -> Float64[np.ndarray, "*shape"]:
+    """Independent numbers that are anywhere between low and high alike.
+
+    They are the middles of 2²⁴ equal parts of the interval, so neither end is among them.
+
+    Args:
+        shape: of the result; i counts its cells in C order.
+        low, high: ends of the interval.
+        key: (seed, call), two integers from 0 to 2³² − 1.
+    """
+    bits = random_bits(math.prod(shape), key)
+    return (low + (high - low) * (bits + 0.5) / 2**24).reshape(shape)
 
 
 def standard_normal(shape: Sequence[int], key: tuple[int, int]) -> Float64[np.ndarray, "*shape"]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scratchnet.custom_objects import custom_object_scope
 from scratchnet.losses.circle import Circle, circle
 from scratchnet.losses.cross_entropy import (
     BinaryCrossentropy,
@@ -185,4 +186,5 @@ def deserialize(name: Any, custom_objects: Mapping[str, type[Loss]] | None = Non
                 f"docstring shows."
             )
         name = _OF_FUNCTION[name]
-    return get_object(name, _KNOWN | dict(custom_objects or {}), "loss", Loss)
+    with custom_object_scope(custom_objects):
+        return get_object(name, _KNOWN, "loss", Loss)

@@ -16,6 +16,7 @@ from scratchnet import (
     constraints,
     datasets,
     initializers,
+    inspection,
     layers,
     losses,
     metrics,
@@ -24,12 +25,18 @@ from scratchnet import (
     optimizers,
     regularizers,
     saving,
+    utils,
     visualization,
 )
-from scratchnet.layers import Input
+from scratchnet.initializers import Initializer
+from scratchnet.layers import Input, Layer
+from scratchnet.losses import Loss
+from scratchnet.metrics import Metric
 from scratchnet.models import Model, Sequential
 from scratchnet.ops import use
+from scratchnet.optimizers import Optimizer
 from scratchnet.random import set_random_seed
+from scratchnet.regularizers import Regularizer
 from scratchnet.variable import Variable
 
 try:
@@ -38,8 +45,14 @@ except PackageNotFoundError:  # a source tree on the path, not installed
     __version__ = "0+unknown"
 
 __all__ = [
+    "Initializer",
     "Input",
+    "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "activations",
@@ -48,6 +61,7 @@ __all__ = [
     "constraints",
     "datasets",
     "initializers",
+    "inspection",
     "layers",
     "losses",
     "metrics",
@@ -58,5 +72,6 @@ __all__ = [
     "saving",
     "set_random_seed",
     "use",
+    "utils",
     "visualization",
 ]

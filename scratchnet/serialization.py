@@ -84,9 +84,9 @@ def find_class(
         classes = {each.__name__ for each in known.values()}
         raise ValueError(unknown_name_message(kind, name, classes))
     raise ValueError(
-        f"The {kind} {registered_name or name!r} is a class of the module {module!r} and none of "
-        f"scratchnet's. Expected it in custom_objects={{{name!r}: {name}}}, or registered with "
-        f"scratchnet.saving.register_keras_serializable."
+        f"Unknown {kind} {registered_name or name!r}: it is a class of the module {module!r} and "
+        f"none of scratchnet's. Expected it in custom_objects={{{name!r}: {name}}}, or registered "
+        f"with scratchnet.saving.register_keras_serializable."
     )
 
 

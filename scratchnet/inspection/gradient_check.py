@@ -124,8 +124,9 @@ def _of_outputs(
         return np.concatenate([(d * each).ravel() for d, each in zip(dy, outputs, strict=True)])
 
     def gradients() -> tuple[list[Any], list[Any]]:
-        dx, dw = layer.backward(dy if isinstance(y, list) else dy[0], saved)
-        return (dx if isinstance(x, list) else [dx]), dw
+        upstream: Any = dy if isinstance(y, list) else dy[0]
+        dx, dw = layer.backward(upstream, saved)
+        return (dx if isinstance(dx, list) else [dx]), dw
 
     return compute, gradients
 

@@ -56,7 +56,7 @@ class Source:
         steps: batches of a pass; None where that is not known before.
         steps_per_epoch: batches of an epoch, if that is to be something else than a pass: the
             next epoch goes on where the last one stopped.
-        ended: called after each epoch.
+        began, ended: called before and after each epoch.
     """
 
     def __init__(
@@ -64,11 +64,13 @@ class Source:
         batches: Callable[[], Iterator[Samples]],
         steps: int | None,
         steps_per_epoch: int | None = None,
+        began: Callable[[], object] = lambda: None,
         ended: Callable[[], object] = lambda: None,
     ) -> None:
         self._batches = batches
         self._pass = steps
         self._per_epoch = steps_per_epoch
+        self._began = began
         self._ended = ended
         self._current: Iterator[Samples] | None = None
         self._seen = 0  # batches of the pass that an epoch may go on with
@@ -88,6 +90,7 @@ class Source:
         Warns where the data end before `steps_per_epoch` batches, or a generator that was used up
         gives nothing more.
         """
+        self._began()
         if self._current is None or self._per_epoch is None:
             self._current, self._seen = self._batches(), 0
         given = 0
@@ -128,7 +131,8 @@ def source(
 
     Raises:
         TypeError: a batch that is no tuple.
-        ValueError: y, weights or a batch size beside what yields batches of its own.
+        ValueError: y, weights or a batch size beside what yields batches of its own; data without
+            an end and no steps per epoch.
     """
     if not is_stream(x):
         return array_source(gather(x, y, sample_weight), batch_size, steps_per_epoch, shuffle)
@@ -138,16 +142,19 @@ def source(
                 f"x is a {type(x).__name__}, which yields batches (x, y) or (x, y, sample_weight); "
                 f"received {name} too. Expected {name}=None."
             )
-    if hasattr(x, "__len__") and hasattr(x, "__getitem__"):
-        count = len(x)
+    began, ended = (getattr(x, f"on_epoch_{when}", lambda: None) for when in ("begin", "end"))
+    count = _batches_in(x, steps_per_epoch)
+    if count is not None:
 
         def batches() -> Iterator[Samples]:
             order = generator().permutation(count) if shuffle else range(count)
             return (gather(*_unpacked(x[int(i)])) for i in order)
 
-        return Source(batches, count, steps_per_epoch, getattr(x, "on_epoch_end", lambda: None))
+        return Source(batches, count, steps_per_epoch, began, ended)
 
-    return Source(lambda: (gather(*_unpacked(each)) for each in x), None, steps_per_epoch)
+    return Source(
+        lambda: (gather(*_unpacked(each)) for each in x), None, steps_per_epoch, began, ended
+    )
 
 
 def array_source(
@@ -242,6 +249,20 @@ def checked_batch_size(batch_size: int | None) -> int:
             f"batch_size={batch_size!r} is no number of samples. Expected a positive integer."
         )
     return int(size)
+
+
+def _batches_in(x: Any, steps_per_epoch: int | None) -> int | None:
+    """The number of batches x[i] of a sequence; None for what can only be iterated over."""
+    if not hasattr(x, "__getitem__"):
+        return None
+    if not hasattr(x, "num_batches"):
+        return len(x) if hasattr(x, "__len__") else None
+    if x.num_batches is None and steps_per_epoch is None:
+        raise ValueError(
+            f"x is a {type(x).__name__} without an end: its num_batches is None. Expected the "
+            f"number of batches of an epoch, steps_per_epoch (steps in evaluate and predict)."
+        )
+    return x.num_batches
 
 
 def _unpacked(batch: Any) -> tuple[Any, Any, Any]:

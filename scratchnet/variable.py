@@ -54,13 +54,24 @@ class Variable:
 
         Raises ValueError, and changes nothing, when the shapes differ.
         """
+        self.value[...] = self._fitting(value)
+
+    def assign_add(self, value: ArrayLike) -> None:
+        """Add `value`, of the same shape; as `assign`."""
+        self.value += self._fitting(value).astype(self.dtype, copy=False)
+
+    def assign_sub(self, value: ArrayLike) -> None:
+        """Subtract `value`, of the same shape; as `assign`."""
+        self.value -= self._fitting(value).astype(self.dtype, copy=False)
+
+    def _fitting(self, value: ArrayLike) -> np.ndarray:
         new = np.asarray(value)
         if new.shape != self.shape:
             raise ValueError(
                 f"Cannot assign to the weight {self.path!r}: received an array of shape "
                 f"{new.shape}, expected {self.shape}. Reshape or transpose it first."
             )
-        self.value[...] = new
+        return new
 
     def numpy(self) -> np.ndarray:
         """A copy of the values."""

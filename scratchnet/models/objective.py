@@ -205,7 +205,7 @@ def check_metrics(argument: str, given: Any) -> None:
     for each in _as_list(given):
         if isinstance(each, (list, tuple)):
             check_metrics(argument, each)
-        elif each is not None and each not in ("accuracy", "acc", "crossentropy", "ce"):
+        elif each is not None and each not in ("accuracy", "acc"):
             metrics.get(each)
 
 

@@ -104,7 +104,8 @@ class Entry(NamedTuple):
             return "DIFFERS (never compared)"
         plural = "s" * (self.cases > 1)
         remark = "; Keras computes in float32 inside" if self.bound > 1e-9 else ""
-        return f"{self.state} ({self.error:.0e}, {self.cases} case{plural}{remark})"
+        error = f"{self.error:.0e}" if self.error else "exactly"
+        return f"{self.state} ({error}, {self.cases} case{plural}{remark})"
 
 
 def coverage(progress: Callable[[str], object] = lambda family: None) -> list[Entry]:

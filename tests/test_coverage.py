@@ -65,6 +65,7 @@ def test_the_committed_report_is_of_these_names():
     ("entry", "text"),
     [
         (Entry("losses.Huber", 3, 2e-16, 1e-12, ""), "equal (2e-16, 3 cases)"),
+        (Entry("layers.Permute", 2, 0.0, 1e-12, ""), "equal (exactly, 2 cases)"),
         (Entry("losses.Huber", 1, float("inf"), 1e-12, ""), "DIFFERS (inf, 1 case)"),
         (Entry("losses.Huber", 0, 0.0, 0.0, ""), "DIFFERS (never compared)"),
         (Entry("losses.CTC", 0, 0.0, 0.0, "for sequences"), "not built (for sequences)"),

@@ -181,5 +181,5 @@ def test_a_schedule_of_one_s_own_says_what_it_lacks():
 
 
 def test_an_unknown_schedule_is_answered_with_the_closest():
-    with pytest.raises(ValueError, match=r"Unknown learning-rate schedule.*Did you mean 'cosine_d"):
+    with pytest.raises(ValueError, match=r"learning-rate schedule.*mean 'CosineDecay'"):
         schedules.deserialize({"class_name": "CosineDecy", "config": {}})

@@ -34,8 +34,8 @@ Measured derivatives say whether backward is right, in float64:
 True
 
 It is trained in a model, saved, and loaded again wherever its class is registered, or named in
-`custom_objects={"Scale": Scale}`; a Keras layer that is registered by the same name reads the file
-as well:
+`custom_objects={"Scale": Scale}`. Keras reads the file too, where a layer of its own has that name
+and is registered likewise:
 
 >>> model = Sequential([layers.Input((3,)), Scale(0.5), layers.Dense(1)])
 >>> model.compile("sgd", "mse")

@@ -21,7 +21,11 @@ from typing import Any
 import h5py
 
 from scratchnet import layers, losses, metrics, optimizers
-from scratchnet.custom_objects import custom_object_scope, get_registered_name
+from scratchnet.custom_objects import (
+    custom_object_scope,
+    get_registered_name,
+    get_registered_object,
+)
 from scratchnet.losses import Loss
 from scratchnet.metrics import Metric
 from scratchnet.models import Model
@@ -135,9 +139,23 @@ def _from_json(
             raise ValueError(f"{str(source)!r} holds a {entry['class_name']}. Expected a model.")
         compile_config = entry.get("compile_config")
         if compile and compile_config:
-            names = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
-            model.compile(**{name: compile_config.get(name) for name in names})
+            names = ("optimizer", "loss", "loss_weights")
+            arguments = {name: compile_config.get(name) for name in names}
+            of_metrics = ("metrics", "weighted_metrics")
+            arguments |= {name: _made_now(compile_config.get(name)) for name in of_metrics}
+            model.compile(**arguments)
     return model
+
+
+def _made_now(item: Any) -> Any:
+    """Metrics of the user's own, which compile would only look up when the scope has ended."""
+    if isinstance(item, dict) and "class_name" in item:
+        return metrics.get(item)
+    if isinstance(item, str):
+        return metrics.get(item) if get_registered_object(item) else item
+    if isinstance(item, dict):
+        return {name: _made_now(each) for name, each in item.items()}
+    return [_made_now(each) for each in item] if isinstance(item, (list, tuple)) else item
 
 
 def _compile_config(model: Model) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 import reference
 import scratchnet as sn
-from scratchnet import layers, regularizers
+from scratchnet import layers, optimizers, regularizers
 
 # Keras on TensorFlow rounds the factor of a regularizer to float32 even in float64: 0.01 would be
 # off by 2e-8 of itself. This one is exact in both.
@@ -48,6 +48,37 @@ def data(n=50):
 def test_twenty_float64_steps_agree_in_every_weight(float64, optimizer, implementation):
     with sn.use(implementation):
         assert reference.weights_after_training(small_cnn(optimizer), *data(), 20, 16) <= 1e-13
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        "adagrad",
+        "adadelta",
+        "adamax",
+        "ftrl",
+        "lamb",
+        "lion",
+        optimizers.Adam(amsgrad=True, clipnorm=0.5),
+        optimizers.Momentum(0.05, 0.75),
+        optimizers.SGD(
+            optimizers.schedules.CosineDecay(0.125, 30, warmup_target=0.25, warmup_steps=5),
+            momentum=0.5,
+            nesterov=True,
+            use_ema=True,
+            gradient_accumulation_steps=2,
+        ),
+        optimizers.RMSprop(momentum=0.5, centered=True, global_clipnorm=2.0),
+        optimizers.Adafactor(),
+        optimizers.Muon(0.0625),
+    ],
+    ids=lambda optimizer: optimizer if isinstance(optimizer, str) else type(optimizer).__name__,
+)
+def test_every_optimizer_keeps_to_keras_for_twenty_steps(float64, optimizer):
+    source = optimizer if isinstance(optimizer, str) else optimizers.serialize(optimizer)
+    assert reference.weights_after_training(small_cnn(optimizers.get(source)), *data(), 20, 16) <= (
+        1e-11
+    )
 
 
 def test_fit_logs_what_keras_logs(float64):

@@ -61,7 +61,8 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
         order: p; also np.inf, the largest |x|.
 
     Returns:
-        An array of the shape of x. Float arrays keep their dtype.
+        An array of the shape of x. Float arrays keep their dtype. (Keras gives a single vector a
+        first axis of 1, and for axis=0 it divides each row by the norm of a column.)
 
     >>> normalize(np.array([[3.0, 4.0], [0.0, 0.0]]))
     array([[0.6, 0.8],

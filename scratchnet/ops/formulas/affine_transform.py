@@ -52,7 +52,7 @@ def affine_transform(
     matrix: Matrices,
     interpolation: str = "bilinear",
     fill_mode: str = "constant",
-    fill_value: float = 0.0,
+    fill_value: float | int = 0.0,
 ) -> Images:
     """y = A·x + b, one matrix M for each image.
 
@@ -194,7 +194,7 @@ def _around(place: Places, interpolation: str) -> list[tuple[Cells, Places]]:
     return [(cell, 1 - share), (cell + 1, share)]
 
 
-def _read(x: Images, row: Cells, column: Cells, fill_value: float) -> Images:
+def _read(x: Images, row: Cells, column: Cells, fill_value: float | int) -> Images:
     """x[row, column] of each image, the fill value where there is no such cell."""
     _, height, width, _ = x.shape
     near = x[_samples(x), row.clip(0, height - 1), column.clip(0, width - 1)]

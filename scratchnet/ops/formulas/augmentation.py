@@ -23,7 +23,7 @@ from jaxtyping import Bool, Float
 
 Images = Float[np.ndarray, "N H W C"]
 OfEachImage = Float[np.ndarray, "N 1 1 1"]
-Range = Sequence[float]
+Range = Sequence[float | int]
 
 
 def flip(x: Images, flips: Bool[np.ndarray, "N 1 1 1"], axes: tuple[int, ...]) -> Images:

@@ -57,7 +57,7 @@ def random_bits(count: int, key: tuple[int, int]) -> UInt32[np.ndarray, " cells"
 
 
 def uniform(
-    shape: Sequence[int], low: float, high: float, key: tuple[int, int]
+    shape: Sequence[int], low: float | int, high: float | int, key: tuple[int, int]
 ) -> Float64[np.ndarray, "*shape"]:
     """Independent numbers that are anywhere between low and high alike.
 

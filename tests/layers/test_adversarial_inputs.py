@@ -44,6 +44,10 @@ LAYERS = {
     "UpSampling2D bilinear": lambda: layers.UpSampling2D(2, interpolation="bilinear"),
     "Resizing": lambda: layers.Resizing(4, 9, "bicubic"),
     "CenterCrop": lambda: layers.CenterCrop(5, 8),
+    "RandomFlip": lambda: layers.RandomFlip(seed=3),
+    "RandomRotation": lambda: layers.RandomRotation(0.2, seed=3),
+    "RandomContrast": lambda: layers.RandomContrast(0.5, (-9, 9), seed=3),
+    "RandomErasing": lambda: layers.RandomErasing((1, 1), seed=3),
     "Dense": lambda: layers.Dense(4, "tanh", kernel_initializer=he()),
 }
 

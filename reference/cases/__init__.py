@@ -34,6 +34,7 @@ FAMILIES = (
     "constraints",
     "initializers",
     "callbacks",
+    "utils",
 )
 
 

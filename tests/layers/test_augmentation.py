@@ -223,6 +223,16 @@ def test_every_layer_is_keras_s_for_any_arguments(name, data, seed):
     assert max(found.values()) <= bound, found
 
 
+@pytest.mark.parametrize("name", ["RandomContrast", "RandomBrightness"])
+def test_a_value_on_the_border_of_the_range_was_not_clipped(name, float64):
+    x = np.array([0.0, 0.0, 64.0, 255.0, 255.0, 191.0]).reshape(1, 2, 3, 1)
+    layer = getattr(layers, name)((0, 0), seed=1)
+    found = errors(layer, x)
+    assert max(found.values()) <= 1e-12, found
+    y, saved = layer.forward(x, True)
+    assert np.array_equal(layer.backward(np.ones_like(y), saved)[0], np.ones_like(x))
+
+
 @every_layer
 def test_a_twin_s_second_call_draws_our_second_numbers(name, float64):
     from reference.agreement import built_twin

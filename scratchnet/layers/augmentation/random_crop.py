@@ -36,7 +36,7 @@ class RandomCrop(AugmentationLayer):
         ValueError: a size that is not positive, an image without pixels.
 
     >>> RandomCrop(1, 2, seed=1)([[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]]])[..., 0]
-    array([[2., 3.]], dtype=float32)
+    array([[1., 2.]], dtype=float32)
 
     Source: keras/src/layers/preprocessing/image_preprocessing/random_crop.py.
     """

@@ -30,7 +30,7 @@ class RandomFlip(AugmentationLayer):
     Raises:
         ValueError: an unknown mode, with which Keras's layer would do nothing.
 
-    >>> RandomFlip("horizontal", seed=3)([[[1.0], [2.0]]])[0, :, 0]
+    >>> RandomFlip("horizontal", seed=1)([[[1.0], [2.0]]])[0, :, 0]
     array([2., 1.], dtype=float32)
 
     Source: keras/src/layers/preprocessing/image_preprocessing/random_flip.py.

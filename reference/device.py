@@ -30,7 +30,8 @@ class Device(NamedTuple):
 
 @cache
 def prepare() -> Device:
-    """Switch to deterministic operations without TF32, once, and say what is used.
+    """Switch to deterministic operations without TF32 and, in JAX, to real float64, once; say what
+    is used.
 
     Raises ImportError, naming the extra to install, where Keras or its backend is missing.
     """
@@ -84,6 +85,7 @@ def _jax() -> str:
     import jax
 
     jax.config.update("jax_default_matmul_precision", "highest")
+    jax.config.update("jax_enable_x64", True)  # without it float64 is silently float32
     device = jax.devices()[0]
     return cpu() if device.platform == "cpu" else device.device_kind
 

@@ -30,7 +30,8 @@ def injected_layer(layer: RandomLayer) -> Any:
     theirs = kind.from_config(layer.get_config())
     for name in ("seed_generator", "generator"):  # a rate of 0 has none
         if hasattr(theirs, name):
-            getattr(theirs, name).state.assign(layer.seed_state)
+            # A copy: JAX may go on reading the memory of the array that it is given
+            getattr(theirs, name).state.assign(layer.seed_state.copy())
     return theirs
 
 
@@ -45,7 +46,7 @@ def injected_attention(layer: Attention | HeadAttention) -> Any:
         def build(self, *args: Any, **kwargs: Any) -> None:
             super().build(*args, **kwargs)
             dropping: Any = getattr(self, "_dropout_layer", self)
-            dropping.seed_generator.state.assign(layer.dropout_layer.seed_state)
+            dropping.seed_generator.state.assign(layer.dropout_layer.seed_state.copy())
 
         @wraps(base.call)
         def call(self, *args: Any, **kwargs: Any) -> Any:
@@ -138,9 +139,11 @@ def _normal(
 
 
 def _count(shape: Any) -> Any:
-    """The number of cells, which is not known yet while a training step is compiled."""
+    """The number of cells, which TensorFlow may not know yet while it compiles a step."""
     from keras import ops
 
+    if all(isinstance(n, int) for n in shape):
+        return math.prod(shape)
     return ops.prod(ops.stack([ops.cast(n, "int32") for n in [1, *shape]]))
 
 

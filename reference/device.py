@@ -60,14 +60,16 @@ def precision(name: str) -> Iterator[None]:
 
     import scratchnet as sn
 
-    before = sn.config.floatx(), keras.config.floatx()
+    before = sn.config.floatx(), keras.config.floatx(), keras.config.dtype_policy()
     sn.config.set_floatx(name)
     keras.config.set_floatx(name)
+    keras.config.set_dtype_policy(name)  # it does not follow floatx once a layer has read it
     try:
         yield
     finally:
         sn.config.set_floatx(before[0])
         keras.config.set_floatx(before[1])
+        keras.config.set_dtype_policy(before[2])
 
 
 def _tensorflow() -> str:

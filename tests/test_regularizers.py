@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import reference
@@ -51,6 +51,11 @@ def test_values_and_gradients(l1, l2, seed):
 def test_orthogonal_values_and_gradients(factor, mode, shape, seed, scale):
     w = np.round(np.random.default_rng(seed).normal(size=shape), 1)  # right angles among them
     w[0], w[:, -1] = w[0] * scale, w[:, -1] * scale  # as short as ε, or 0
+    of_pairs = w if mode == "rows" else w.T
+    lengths = np.linalg.norm(of_pairs, axis=1)
+    # At a right angle that only rounding decides, the sign of the cosine is anybody's
+    cosines = np.abs(of_pairs @ of_pairs.T) + np.outer(lengths == 0, lengths >= 0)
+    assume((cosines + cosines.T > 1e-12 * np.outer(lengths, lengths)).all())
     ours = regularizers.OrthogonalRegularizer(factor, mode)
     # NumPy's float64, for Keras multiplies with the factor in the dtype that it was given
     theirs = keras.regularizers.OrthogonalRegularizer(np.float64(factor), mode)

@@ -89,7 +89,7 @@ def _cloned(
         is_tensor = isinstance(value, SymbolicTensor)
         return tensors[value.node, value.index] if is_tensor else value
 
-    for node in model.graph.nodes:
+    for node in sorted(model.graph.nodes, key=lambda node: node.serial):  # as they were made
         if isinstance(node.layer, InputLayer):
             old = node.layer
             output: Any = Input(batch_shape=old.batch_shape, dtype=old.dtype, name=old.name)

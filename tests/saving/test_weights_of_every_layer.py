@@ -51,7 +51,7 @@ def test_a_file_travels_to_keras_and_back(name, tmp_path):
     expected = model(x)
     model.save(tmp_path / "ours.keras")
     theirs = keras.models.load_model(tmp_path / "ours.keras")
-    assert np.allclose(theirs(x, training=False), expected, rtol=1e-4, atol=1e-4)
+    assert np.allclose(theirs(x, training=False), expected, rtol=1e-5, atol=1e-5)
     theirs.save(tmp_path / "theirs.keras")
     again = sn.saving.load_model(tmp_path / "theirs.keras")
     assert np.array_equal(again(x), expected)

@@ -17,7 +17,7 @@ from typing import Any
 from scratchnet.layers import InputLayer, Layer
 from scratchnet.layers.symbolic import SymbolicTensor, mapped
 from scratchnet.models import Model, Sequential
-from scratchnet.visualization.style import require
+from scratchnet.visualization.libraries import require
 
 
 def model_to_dot(

@@ -4,9 +4,11 @@ Nothing pops up and nothing is written: `figure.savefig(path)` does that. The li
 come with the extra `scratchnet[plots]` and are imported when the first figure is drawn.
 """
 
+from scratchnet.visualization.benchmarks import ratio_bars, roofline, scaling
 from scratchnet.visualization.confusion import confusion_matrix
 from scratchnet.visualization.curves import history, loss_curves
 from scratchnet.visualization.filters import feature_maps, filters, filters_and_feature_maps
+from scratchnet.visualization.style import style
 
 __all__ = [
     "confusion_matrix",
@@ -15,4 +17,8 @@ __all__ = [
     "filters_and_feature_maps",
     "history",
     "loss_curves",
+    "ratio_bars",
+    "roofline",
+    "scaling",
+    "style",
 ]

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.visualization.style import BLUE, DARK, GREEN, GREY, ORANGE, drawing, require
+from scratchnet.visualization.colours import BLUE, DARK, GREEN, GREY, ORANGE
+from scratchnet.visualization.libraries import require
+from scratchnet.visualization.style import drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scratchnet.visualization.style import GREY, drawing, plain_image_axes, require
+from scratchnet.visualization.colours import POSITIVE, SIGNED
+from scratchnet.visualization.libraries import require
+from scratchnet.visualization.style import drawing, plain_image_axes, small_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
-
-# Blue for negative, white for 0, red for positive; from dark for 0 to bright for the largest.
-_SIGNED, _POSITIVE = "RdBu_r", "viridis"
 
 
 def filters(kernel: np.ndarray, limit: int = 64) -> Figure:
@@ -184,30 +183,26 @@ def _picture(image: np.ndarray) -> np.ndarray:
 def _draw_filter(axes: Axes, pictures: np.ndarray, k: int) -> AxesImage:
     largest = _largest(pictures)
     plain_image_axes(axes)
-    _small_title(axes, str(k + 1))
-    return axes.imshow(pictures[k], cmap=_SIGNED, vmin=-largest, vmax=largest)
+    small_title(axes, str(k + 1))
+    return axes.imshow(pictures[k], cmap=SIGNED, vmin=-largest, vmax=largest)
 
 
 def _draw_map(axes: Axes, maps: np.ndarray, k: int, title: str) -> AxesImage:
     """One scale for all maps. Where none is negative, as behind a ReLU, it is that of the square
     root, in which weak activations can still be seen beside strong ones."""
     plain_image_axes(axes)
-    _small_title(axes, title)
+    small_title(axes, title)
     if maps.min() < 0:
         largest = _largest(maps)
-        return axes.imshow(maps[:, :, k], cmap=_SIGNED, vmin=-largest, vmax=largest)
+        return axes.imshow(maps[:, :, k], cmap=SIGNED, vmin=-largest, vmax=largest)
     norm = require("matplotlib.colors").PowerNorm(0.5, vmin=0.0, vmax=maps.max() or 1.0)
-    return axes.imshow(maps[:, :, k], cmap=_POSITIVE, norm=norm)
+    return axes.imshow(maps[:, :, k], cmap=POSITIVE, norm=norm)
 
 
 def _draw_picture(axes: Axes, picture: np.ndarray, title: str) -> None:
     plain_image_axes(axes)
-    _small_title(axes, title)
+    small_title(axes, title)
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
-
-
-def _small_title(axes: Axes, text: str) -> None:
-    axes.set_title(text, fontsize=8, fontweight="normal", color=GREY, pad=3, loc="center")
 
 
 def _scale(figure: Figure, drawn: AxesImage, axes: list[Axes], label: str) -> None:

@@ -1,22 +1,29 @@
-"""One look for all figures, and the libraries that draw them."""
+"""One look for all figures.
+
+    with visualization.style():
+        ...                      # a figure of the reader's own, in the same look
+
+A figure is at most `WEB_WIDTH` inches wide, so that text of 9 points is still text of 11 pixels
+where a page shows the figure 800 pixels wide.
+"""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from scratchnet.visualization.colours import DARK, GREY, PALETTE, WHITE
+from scratchnet.visualization.libraries import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# From the palette of M. Okabe and K. Ito, "Color Universal Design" (2008): these stay apart for
-# readers with any of the usual colour deficiencies, and in grey.
-BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-DARK, GREY, PALE = "#202124", "#5F6368", "#B8BCC2"
+WEB_WIDTH = 9.0
+SMALL = 9.0  # points, of the smallest text
 
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.size": 10.0,
     "axes.titlesize": 12.0,
@@ -27,41 +34,44 @@ _SETTINGS = {
     "axes.labelcolor": DARK,
     "axes.edgecolor": GREY,
     "axes.linewidth": 0.8,
-    "axes.facecolor": "white",
+    "axes.facecolor": WHITE,
     "axes.grid": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "figure.constrained_layout.h_pad": 0.09,
     "figure.constrained_layout.w_pad": 0.09,
-    "figure.facecolor": "white",
+    "figure.facecolor": WHITE,
+    "figure.titlesize": 12.0,
+    "figure.titleweight": "bold",
     "grid.color": "#E3E5E8",
     "grid.linewidth": 0.8,
+    "hatch.linewidth": 0.8,
+    "image.interpolation": "nearest",
     "legend.frameon": False,
     "legend.fontsize": 10.0,
+    "legend.handlelength": 2.6,
     "text.color": DARK,
     "xtick.color": GREY,
     "ytick.color": GREY,
-    "xtick.labelsize": 9.0,
-    "ytick.labelsize": 9.0,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
     "lines.linewidth": 1.8,
+    "lines.markersize": 4.5,
 }
 
 
-def require(module: str) -> Any:
-    """Import a library that draws, or say which extra to install.
+@contextmanager
+def style() -> Iterator[None]:
+    """matplotlib draws in our look inside the block, and as before after it.
 
-    Raises ModuleNotFoundError where it is not installed.
+    Raises ModuleNotFoundError where matplotlib is not installed.
     """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        library = module.partition(".")[0]
-        raise ModuleNotFoundError(
-            f"This figure needs {library}, which is not installed: "
-            f"pip install 'scratchnet[plots]'.",
-            name=library,
-        ) from error
+    cycler = require("cycler").cycler
+    with require("matplotlib.style").context(
+        ["default", _SETTINGS | {"axes.prop_cycle": cycler(color=PALETTE)}]
+    ):
+        yield
 
 
 @contextmanager
@@ -72,14 +82,14 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
     it and none has to be closed. The settings of matplotlib, which play no part in the look, are
     those of before afterwards.
     """
-    style, figure = require("matplotlib.style"), require("matplotlib.figure")
-    with style.context(["default", _SETTINGS]):
+    figure = require("matplotlib.figure")
+    with style():
         drawn = figure.Figure(figsize=(width, height), dpi=150, layout="constrained")
         yield drawn
         # Ticks are made, and take their look, when they are drawn: now, in this context. How many
         # there are depends on the size of their labels, which is only kept where it was said.
         for axes in drawn.axes:
-            axes.tick_params(labelsize=_SETTINGS["xtick.labelsize"])
+            axes.tick_params(labelsize=SMALL)
         drawn.draw_without_rendering()
 
 
@@ -89,3 +99,8 @@ def plain_image_axes(axes: Axes) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def small_title(axes: Axes, text: str) -> None:
+    """A title of one picture among many."""
+    axes.set_title(text, fontsize=SMALL, fontweight="normal", color=GREY, pad=3, loc="center")

@@ -21,8 +21,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from scratchnet.callbacks.callback import Callback, Logs
 from scratchnet.callbacks.random_state import random_state, restore_random_state
 from scratchnet.callbacks.save_frequency import BatchCounter, SaveFrequency
@@ -148,6 +146,8 @@ class BackupAndRestore(Callback):
             self._delete()
 
     def _back_up(self) -> None:
+        import h5py  # here, for training must not wait for what it seldom needs
+
         from scratchnet.saving.atomic import atomic_write  # saving imports models
 
         place = {"epoch": self._epoch, "batch": self._counter.last_batch or 0}
@@ -175,6 +175,8 @@ class BackupAndRestore(Callback):
 
 def _read_metadata(weights: Path, metadata: Path) -> dict[str, Any]:
     """What stands in the file of the weights, or else, where Keras wrote them, beside it."""
+    import h5py
+
     with h5py.File(weights, "r") as file:
         text = file.attrs.get(_METADATA)
     if text is None and metadata.exists():

@@ -12,7 +12,6 @@ import numpy as np
 from scratchnet.layers.layer import Gradients, Layer, Saved
 from scratchnet.layers.symbolic import Shape, SymbolicTensor, leaves, mapped
 from scratchnet.models.graph import Graph
-from scratchnet.models.summary import print_summary
 from scratchnet.models.training import Trainer
 from scratchnet.names import unknown_name_message
 from scratchnet.variable import Variable
@@ -269,6 +268,8 @@ class Model(Trainer):
         show_trainable: bool = False,
     ) -> None:
         """Print the table of layers, output shapes and numbers of weights, as Keras does."""
+        from scratchnet.models.summary import print_summary  # it loads rich
+
         print_summary(self, line_length, print_fn, expand_nested, show_trainable)
 
     def save(self, filepath: str | Path, overwrite: bool = True) -> None:

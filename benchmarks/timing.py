@@ -1,0 +1,86 @@
+"""Timing of several sides that take turns: warm, with medians and quartiles.
+
+A turn is one side's: a call that does not count, which brings its data back into the caches and
+wakes its threads, then calls for about `TURN` seconds; the turn's figure is their median. All sides
+have a turn, in an order that moves on by one each round, and the rounds' figures are what the
+medians and quartiles of the tables are taken over. So a slow spell of the machine hits all sides.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.workers import SideError, Worker
+
+TURN = 0.02  # seconds
+PAUSE = 0.005  # seconds between turns, after which no thread of the last side spins any more
+LONG = 0.1  # seconds; a call that takes longer needs no other to warm it up
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds that one call took, a figure for each round."""
+
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.rounds))
+
+    @property
+    def lower(self) -> float:
+        """The lower quartile."""
+        return float(np.percentile(self.rounds, 25))
+
+    @property
+    def upper(self) -> float:
+        """The upper quartile."""
+        return float(np.percentile(self.rounds, 75))
+
+
+def alternate(
+    workers: Mapping[str, Worker],
+    task: Any,
+    rounds: int,
+    tell: Callable[[str], None] = print,
+    turn: float = TURN,
+) -> dict[str, Timing]:
+    """Time `task` on all sides.
+
+    Args:
+        workers: the sides by name.
+        task: what their `prepare` takes.
+        rounds: turns that each side has.
+        tell: receives a sentence about a side that failed.
+        turn: seconds of a turn; at least one call is made.
+
+    Returns:
+        The timing of each side that did not fail.
+    """
+    counts: dict[str, int] = {}
+    for name, worker in workers.items():
+        try:
+            worker.prepare(task)
+            worker.run()  # compiles
+            once = min(worker.run(2))
+            counts[name] = max(1, round(turn / once))
+        except SideError as failure:
+            tell(f"{name} is left out of {task}: {str(failure).strip().splitlines()[-1]}")
+    figures: dict[str, list[float]] = {name: [] for name in counts}
+    for k in range(rounds):
+        names = list(counts)
+        for name in names[k % len(names) :] + names[: k % len(names)]:
+            time.sleep(PAUSE)
+            figures[name].append(_turn(workers[name], counts[name]))
+    return {name: Timing(tuple(seconds)) for name, seconds in figures.items()}
+
+
+def _turn(worker: Worker, count: int) -> float:
+    if count > 1:
+        return float(np.median(worker.run(1 + count)[1:]))
+    return worker.run()[0]

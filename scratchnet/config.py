@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import operator
+import os
+from functools import cache
+from typing import Any
+
 import numpy as np
 
 _FLOATS = ("float16", "float32", "float64")
 _floatx = "float32"
+_threads: int | None = None
+_blas_limits: Any = None  # what `set_threads` did to NumPy's BLAS
 
 
 def floatx() -> str:
@@ -25,6 +32,74 @@ def set_floatx(dtype: str) -> None:
 def epsilon() -> float:
     """The small number that keeps probabilities away from 0 and 1 in the cross-entropies."""
     return 1e-7
+
+
+def threads() -> int:
+    """How many threads a computation may use: `set_threads`, or else all that there are.
+
+    Unless it was set, these are the cores that this process may use, but no more than the
+    environment variables NUMBA_NUM_THREADS and OMP_NUM_THREADS allow. Kernels with little to do
+    use one thread whatever this says. Results do not depend on it, save for products that
+    NumPy's BLAS computes (attention), which may round differently.
+    """
+    return _threads or _default_threads()
+
+
+def set_threads(number: int | None) -> None:
+    """Let computations use that many threads from now on; None means all again.
+
+    It holds for the kernels and for NumPy's BLAS, in all threads of this process.
+
+    Raises ValueError, and changes nothing, for a number below 1 or above what Numba can start:
+    NUMBA_NUM_THREADS, or where that is not set the cores that this process may use.
+
+    >>> set_threads(1)
+    >>> threads()
+    1
+    >>> set_threads(None)
+    """
+    global _threads, _blas_limits
+    if number is not None:
+        try:
+            wanted = operator.index(number)
+        except TypeError:
+            wanted = 0
+        if isinstance(number, bool) or not 1 <= wanted <= _most_threads():
+            raise ValueError(
+                f"set_threads received {number!r}. Expected None, for all threads, or a whole "
+                f"number from 1 to {_most_threads()}; to allow more, set the environment variable "
+                f"NUMBA_NUM_THREADS before Python starts."
+            )
+        number = wanted
+    if _blas_limits is not None:
+        _blas_limits.restore_original_limits()
+        _blas_limits = None
+    if number is not None:
+        try:
+            from threadpoolctl import threadpool_limits  # here, for `import scratchnet` is quick
+
+            _blas_limits = threadpool_limits(number, user_api="blas")
+        except ImportError:  # no kernels here either, so one thread computes
+            pass
+    _threads = number
+
+
+@cache
+def _default_threads() -> int:
+    # OpenMP allows a list: a number for each level of nesting
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    most = _most_threads()
+    return min(most, int(first)) if first.isdecimal() and int(first) else most
+
+
+@cache
+def _most_threads() -> int:
+    numba = os.environ.get("NUMBA_NUM_THREADS", "").strip()
+    if numba.isdecimal() and int(numba):
+        return int(numba)
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def standardize_dtype(dtype: str | type | np.dtype | None) -> str:

@@ -24,6 +24,7 @@ from typing import Any
 from scratchnet.ops import formulas
 
 _IMPLEMENTATIONS = ("formulas", "kernels")
+_OPERATIONS = frozenset(formulas.__all__)
 _default = "kernels" if find_spec("numba") else "formulas"
 _active: ContextVar[str | None] = ContextVar("scratchnet_ops", default=None)
 
@@ -80,7 +81,7 @@ def _module(name: str) -> ModuleType:
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
-    if name not in formulas.__all__:
+    if name not in _OPERATIONS:
         raise AttributeError(f"module {__name__!r} has no operation {name!r}")
     return getattr(_module(implementation()), name)
 

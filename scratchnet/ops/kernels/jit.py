@@ -1,38 +1,69 @@
-"""How a kernel is compiled, and how its arguments are made ready."""
+"""How a kernel is compiled, on how many threads it runs, and how its arguments are made ready.
+
+To share a loop out among threads costs a few microseconds when the other cores wait for work, some
+fifty when they sleep, and several milliseconds when another program has them. So a call that has
+little to do stays on its own thread; `jit` decides that for every kernel, by the bytes it is given.
+The result is the same to the last bit either way: what a thread computes does not depend on how
+many there are, and sums are cut into a fixed number of parts (`CHUNKS`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from functools import cache
 from typing import Any
 
 import numba
 import numpy as np
-import scipy.linalg  # noqa: F401  (loads the BLAS that Numba's np.dot calls)
-from threadpoolctl import ThreadpoolController
+
+from scratchnet import config
+from scratchnet.ops.kernels.threads import one_blas_thread as one_blas_thread
+from scratchnet.ops.kernels.threads import swap_threads
 
 CHUNKS = 16  # parts of a sum; fixed, so that the result does not depend on the threads
+_SHARED_FROM = 2**18  # bytes: one core reads and writes as many in 20 to 50 microseconds
 
 
-def jit(function: Callable[..., Any], parallel: bool = True) -> Callable[..., Any]:
-    """Compile for all cores; keep the machine code on disk where that is possible.
+def jit(
+    function: Callable[..., Any], parallel: bool = True, work: float = 1.0
+) -> Callable[..., Any]:
+    """Compile; keep the machine code on disk where that is possible.
 
     Args:
         function: a kernel, or with `parallel=False` a part that the kernels of its file call.
-        parallel: whether `prange` shares its iterations out among threads.
+        parallel: whether `prange` shares its iterations out among threads: `config.threads()`, but
+            one where all arrays of a call together are small.
+        work: how long the kernel takes for a byte of its arguments, where 1 stands for a copy or a
+            sum. A kernel of 10 is shared out from a tenth of the bytes on.
     """
     options = {"parallel": parallel, "nogil": True, "error_model": "numpy"}
     try:
-        return numba.njit(cache=True, **options)(function)
+        compiled = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache can be written
-        return numba.njit(**options)(function)
+        compiled = numba.njit(**options)(function)
+    if not parallel or numba.config.DISABLE_JIT:
+        return compiled
+    shared_from = _SHARED_FROM / work
+
+    def call(*arguments: Any) -> Any:
+        size = 0
+        for argument in arguments:
+            if isinstance(argument, np.ndarray):
+                size += argument.nbytes
+        before = swap_threads(1)
+        try:
+            if size >= shared_from and before > 1:
+                swap_threads(min(before, config.threads()))
+            return compiled(*arguments)
+        finally:
+            swap_threads(before)
+
+    return call
 
 
 def served(*arrays: np.ndarray) -> bool:
     """Whether kernels are made for these: one of float32 and float64, and no empty array."""
-    dtypes = {array.dtype.newbyteorder("=") for array in arrays}
-    return len(dtypes) == 1 and dtypes <= _DTYPES and all(array.size for array in arrays)
+    kind = arrays[0].dtype.char
+    return kind in "fd" and all(a.dtype.char == kind and a.size for a in arrays)
 
 
 def ready(array: np.ndarray) -> np.ndarray:
@@ -40,16 +71,3 @@ def ready(array: np.ndarray) -> np.ndarray:
     if array.flags.carray and array.dtype.isnative:
         return array
     return np.array(array, array.dtype.newbyteorder("="), order="C")
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """BLAS runs inside a parallel loop here and must not start threads of its own."""
-    return _controller().limit(limits=1, user_api="blas")
-
-
-_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
-
-
-@cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()

@@ -102,7 +102,7 @@ def _sum_rows(dy, partial):  # type: ignore[no-untyped-def]
                 partial[g, c] += dy[r, c]
 
 
-_product = jit(_rows_times_matrix)
-_kernel_product = jit(_dense_kernel_gradient)
+_product = jit(_rows_times_matrix, work=4)
+_kernel_product = jit(_dense_kernel_gradient, work=4)
 _add = jit(_add_rows)
 _sum = jit(_sum_rows)

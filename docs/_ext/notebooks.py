@@ -1,0 +1,48 @@
+"""Brings the course into the site: copies `notebooks/*.ipynb` to `docs/notebooks`, outputs and all.
+
+Sphinx reads only what lies under `docs`. On the way two things are put right: links that leave
+the folder are one step longer from there, and animations lose the icon font that matplotlib
+fetches from another server, since the theme has these icons already.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ICON_FONT = re.compile(r"<link\b[^>]*font-awesome[^>]*>")
+
+
+def moved(notebook: dict[str, Any]) -> dict[str, Any]:
+    """The notebook as it has to be in `docs/notebooks`."""
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            text = "".join(cell["source"])
+            text = re.sub(r"\]\(\.\./(?!docs/)", "](../../", text)
+            cell["source"] = text.replace("](../docs/", "](../")
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                html = "".join(output["data"]["text/html"])
+                output["data"]["text/html"] = ICON_FONT.sub("", html)
+    return notebook
+
+
+def copy(source: Path, target: Path) -> None:
+    """Make `target` hold the notebooks of `source`; touch none that is right already."""
+    target.mkdir(exist_ok=True)
+    names = {path.name for path in source.glob("*.ipynb")}
+    for old in target.glob("*.ipynb"):
+        if old.name not in names:
+            old.unlink()
+    for name in names:
+        text = json.dumps(moved(json.loads((source / name).read_text())), ensure_ascii=False)
+        if not (target / name).exists() or (target / name).read_text() != text:
+            (target / name).write_text(text)
+
+
+def setup(app: Any) -> dict[str, bool]:
+    docs = Path(app.srcdir)
+    app.connect("builder-inited", lambda app: copy(docs.parent / "notebooks", docs / "notebooks"))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,6 +9,7 @@ import numpy as np
 
 from scratchnet.visualization.colours import POSITIVE, SIGNED
 from scratchnet.visualization.libraries import require
+from scratchnet.visualization.pictures import as_picture, draw_picture
 from scratchnet.visualization.style import drawing, plain_image_axes, small_title
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def feature_maps(maps: np.ndarray, image: np.ndarray | None = None, limit: int =
         ModuleNotFoundError: matplotlib is not installed.
     """
     maps = _checked_maps(maps)
-    picture = None if image is None else _picture(image)
+    picture = None if image is None else as_picture(image)
     count = maps.shape[2]
     shown = _limited(count, limit)
     first = 0 if picture is None else 1
@@ -65,7 +66,7 @@ def feature_maps(maps: np.ndarray, image: np.ndarray | None = None, limit: int =
     with drawing(1.15 * columns + 1.4, 1.25 * rows + 0.9) as figure:
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         if picture is not None:
-            _draw_picture(grid[0], picture, "image")
+            draw_picture(grid[0], picture, "image")
         drawn = [
             _draw_map(axes, maps, k, str(k + 1))
             for k, axes in enumerate(grid[first : first + shown])
@@ -93,7 +94,7 @@ def filters_and_feature_maps(
     """
     pictures = _filter_pictures(kernel)
     maps = _checked_maps(maps)
-    picture = _picture(image)
+    picture = as_picture(image)
     count = len(pictures)
     if maps.shape[2] != count:
         raise ValueError(
@@ -117,7 +118,7 @@ def filters_and_feature_maps(
             """Axes of w × h inches, whose left upper corner is at x, y from the left upper."""
             return figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
 
-        _draw_picture(place(margin, top, image_size, image_size), picture, "image")
+        draw_picture(place(margin, top, image_size, image_size), picture, "image")
         for k in range(shown):
             x, y = grid_x + k % columns * step_x, top + k // columns * step_y
             above, below = place(x, y, tile, tile), place(x, y + tile + pair_gap, tile, tile)
@@ -166,20 +167,6 @@ def _checked_maps(maps: np.ndarray) -> np.ndarray:
     return maps
 
 
-def _picture(image: np.ndarray) -> np.ndarray:
-    """(H, W) or (H, W, 3) between 0 and 1."""
-    picture = np.asarray(image, np.float64)
-    if picture.ndim == 3 and picture.shape[2] == 1:
-        picture = picture[:, :, 0]
-    if picture.size == 0 or (picture.ndim != 2 and picture.shape[2:] != (3,)):
-        raise ValueError(
-            f"The image has shape {np.shape(image)}. Expected (H, W), (H, W, 1) or (H, W, 3): one "
-            f"image, such as images[0]."
-        )
-    picture = picture - picture.min()
-    return picture / (picture.max() or 1.0)
-
-
 def _draw_filter(axes: Axes, pictures: np.ndarray, k: int) -> AxesImage:
     largest = _largest(pictures)
     plain_image_axes(axes)
@@ -197,12 +184,6 @@ def _draw_map(axes: Axes, maps: np.ndarray, k: int, title: str) -> AxesImage:
         return axes.imshow(maps[:, :, k], cmap=SIGNED, vmin=-largest, vmax=largest)
     norm = require("matplotlib.colors").PowerNorm(0.5, vmin=0.0, vmax=maps.max() or 1.0)
     return axes.imshow(maps[:, :, k], cmap=POSITIVE, norm=norm)
-
-
-def _draw_picture(axes: Axes, picture: np.ndarray, title: str) -> None:
-    plain_image_axes(axes)
-    small_title(axes, title)
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
 
 
 def _scale(figure: Figure, drawn: AxesImage, axes: list[Axes], label: str) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,12 +62,9 @@ def prepare(task: tuple[str, int]) -> Callable[[], Any]:
     """The work of ("sgemm", rows) or ("triad", entries), in the worker."""
     kind, size = task
     if kind == "sgemm":
-        a, b, product = (np.ones((size, size), np.float32) for _ in range(3))
-        work: Callable[[], Any] = lambda: np.matmul(a, b, out=product)  # noqa: E731
+        work = partial(np.matmul, *(np.ones((size, size), np.float32) for _ in range(3)))
     else:
-        a, b, c = (np.ones(size, np.float32) for _ in range(3))
-        triad = _triad()
-        work = lambda: triad(a, b, c, np.float32(3))  # noqa: E731
+        work = partial(_triad(), *(np.ones(size, np.float32) for _ in range(3)), np.float32(3))
     began = time.perf_counter()
     while time.perf_counter() - began < 0.3:  # until the clock rate has risen
         work()

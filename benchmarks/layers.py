@@ -6,34 +6,29 @@ operation for each gradient; PyTorch's on channels-last memory, likewise.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pandas as pd
 
 from benchmarks.operations import Operation
-from benchmarks.operations.convolutions import distinct, tuned
+from benchmarks.operations.convolutions import NETWORKS, distinct, tuned
 from benchmarks.operations.operation import ACTIVATIONS, resnet20_weights
-from benchmarks.report import Report, spread, verdict
+from benchmarks.operations.sides import SIDES
+from benchmarks.report import Report
 from benchmarks.settings import Settings
+from benchmarks.tables import US, Row, beside, ratios, spread, verdict
 from benchmarks.timing import Timing, alternate
-from benchmarks.workers import Side, Worker, started
+from benchmarks.workers import Worker, started
 from scratchnet.visualization import ratio_bars, roofline
 
 HELP = "each operation alone: convolutions, pooling, normalization, activations, optimizers"
-US = "scratchnet"
-SIDES = (
-    Side(US, "benchmarks.operations.scratchnet", ("numba",)),
-    Side("TensorFlow", "benchmarks.operations.tensorflow", ("tensorflow",)),
-    Side("PyTorch", "benchmarks.operations.torch", ("torch",)),
-)
 
 
 def measure(settings: Settings) -> pd.DataFrame:
     """One row for each operation and side."""
     cases = settings.chosen(_cases(settings))
-    rows = []
+    rows: list[dict[str, object]] = []
     with started(settings.taking_part(SIDES), settings.threads) as workers:
         for number, operation in enumerate(cases, start=1):
             rounds = settings.pick(7 if "tuned" in operation.used_in else 5, 2, 1)
@@ -46,30 +41,25 @@ def measure(settings: Settings) -> pd.DataFrame:
 
 def report(frame: pd.DataFrame, settings: Settings) -> Report:
     """A table for each section; bars of the ratios, and the roofline of the tuned convolutions."""
-    ours, others = frame[frame["side"] == US], [s for s in frame["side"].unique() if s != US]
-    by_case = frame.pivot(index="case", columns="side", values="seconds")
-    ratios = {side: by_case[side] / by_case[US] for side in others if US in by_case}
-    tables, summary = {}, []
-    for section in frame["section"].unique():
-        rows = frame[frame["section"] == section]
-        tables[section] = _table(rows, others)
-        for side, ratio in ratios.items():
-            summary.append(verdict(section, side, ratio.loc[rows["case"].unique()]))
-    figures = {}
-    drawn = frame[frame["section"].isin(_DRAWN)] if len(ratios) else frame[:0]
-    for section, rows in drawn.groupby("section", sort=False):
-        bars = rows[rows["side"] != US]
-        bars = bars.assign(
-            ratio=bars["seconds"].to_numpy() / by_case.loc[bars["case"], US].to_numpy()
-        )
-        title = f"{section}: scratchnet's speed over the other's"
-        figures[f"layers-{_stem(section)}"] = ratio_bars(
-            bars.assign(label=bars["shape"] + " " + bars["direction"]),
-            "label",
-            hue="side",
-            title=title,
-        )
-    points = ours[ours["section"].eq(_DRAWN[0]) & (ours["direction"] == "forward")]
+    tables, figures, summary = {}, {}, []
+    for section, rows in _sections(frame):
+        if rows.empty:
+            continue
+        operation = [] if section.startswith("Convolution") else ["kind"]
+        keys = [*operation, "shape", "direction"]
+        tables[section] = beside(rows, keys, "ms", lambda row: spread(row, 1e3), _ours)
+        summary += verdict(section, rows)
+        bars = ratios(rows)
+        if section in _DRAWN and len(bars):
+            bars["label"] = bars[keys].agg(" ".join, axis=1)
+            figures[f"layers-{_DRAWN[section]}"] = ratio_bars(
+                bars, "label", hue="side", title=f"{section}: their time over scratchnet's"
+            )
+    points = frame[
+        (frame["side"] == US)
+        & frame["used_in"].str.contains(TUNED_BY)
+        & (frame["direction"] == "forward")
+    ]
     if len(points):
         figures["layers-roofline"] = roofline(
             points,
@@ -81,7 +71,12 @@ def report(frame: pd.DataFrame, settings: Settings) -> Report:
     return Report("Operations alone", summary, tables, figures, _NOTES)
 
 
-_DRAWN = ("Convolution, tuned shapes", "Depthwise convolution", "Other operations")
+TUNED, TUNED_BY = "Convolution, tuned shapes", "tuned"
+_DRAWN = {  # section: the end of its figure's name
+    TUNED: "convolution",
+    "Depthwise convolution": "depthwise",
+    "Other operations": "others",
+}
 _NOTES = (
     "Milliseconds are medians over rounds in which the sides take turns, [quartiles] beside them.",
     "Shapes are N,H,W,C→filters, window, /strides; batch 8 and 224×224 images in the networks.",
@@ -97,7 +92,7 @@ def _cases(settings: Settings) -> Iterator[Operation]:
     convolutions = _merged(tuned(), distinct())
     directions = ("forward", "dx", "dw")
     if settings.effort != "full":
-        convolutions = settings.pick(convolutions, tuned(), tuned()[:1])
+        convolutions = settings.pick(convolutions, tuned()[:4], tuned()[1:2])
         depthwise = Operation("depthwise_conv2d", "forward", (4, 14, 14, 64), 0, 3, used_in="quick")
         convolutions = [*convolutions, depthwise]
     for operation in convolutions:
@@ -139,13 +134,15 @@ def _others(n: int) -> Iterator[Operation]:
         yield Operation(kind, "step", resnet20_weights(), used_in="ResNet-20")
 
 
-def _section(operation: Operation) -> str:
-    if operation.kind == "depthwise_conv2d":
-        return "Depthwise convolution"
-    if operation.kind != "conv2d":
-        return "Other operations"
-    first = operation.used_in.split(", ")[0]
-    return _DRAWN[0] if first == "tuned" else f"Convolution, {first}"
+def _sections(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The tables' titles and rows; a convolution is in the table of each network that has it."""
+    convolution = frame["kind"] == "conv2d"
+    for name in (TUNED_BY, *NETWORKS):
+        title = TUNED if name == TUNED_BY else f"Convolution, {name}"
+        yield title, frame[convolution & frame["used_in"].str.split(", ").map(lambda n: name in n)]
+    depthwise = frame["kind"] == "depthwise_conv2d"
+    yield "Depthwise convolution", frame[depthwise]
+    yield "Other operations", frame[~convolution & ~depthwise]
 
 
 def _rows(
@@ -157,7 +154,6 @@ def _rows(
     least = settings.ceiling.attainable(operation.flops, operation.moved)
     for side, timing in timings.items():
         yield {
-            "section": _section(operation),
             "case": str(operation),
             "kind": operation.kind,
             "direction": operation.direction,
@@ -176,30 +172,11 @@ def _rows(
         }
 
 
-def _table(rows: pd.DataFrame, others: list[str]) -> pd.DataFrame:
-    """A line for each case: times, ratios, our rate, its share of the ceiling, our algorithm."""
-    lines = []
-    for _, case in rows.groupby("case", sort=False):
-        by_side = case.set_index("side")
-        us = by_side.loc[US] if US in by_side.index else None
-        first = case.iloc[0]
-        line = {"operation": first["kind"]} if first["kind"] not in ("conv2d",) else {}
-        line |= {"shape": first["shape"], "direction": first["direction"]}
-        for side in ([US] if us is not None else []) + others:
-            known = side in by_side.index
-            line[f"{side} ms"] = spread(by_side.loc[side], 1e3) if known else "–"
-        for side in others if us is not None else []:
-            known = side in by_side.index
-            ratio = by_side.loc[side, "seconds"] / us["seconds"] if known else math.nan
-            line[f"{side}/{US}"] = f"{ratio:.2f}" if known else "–"
-        if us is not None:
-            by_flops = us["gflops"] > 0
-            line["rate"] = f"{us['gflops']:.0f} GFLOP/s" if by_flops else f"{us['gbs']:.1f} GB/s"
-            line["of ceiling"] = f"{us['of_ceiling']:.0%}"
-            line["algorithm"] = us["algorithm"]
-        lines.append(line)
-    return pd.DataFrame(lines).fillna("conv2d").loc[:, lambda t: (t != "").any()]
-
-
-def _stem(section: str) -> str:
-    return section.lower().replace(", ", "-").replace(" ", "-")
+def _ours(row: Row) -> dict[str, str]:
+    """Our rate, its share of the ceiling, and the kernel that served."""
+    by_flops = row["gflops"] > 0
+    return {
+        "rate": f"{row['gflops']:.0f} GFLOP/s" if by_flops else f"{row['gbs']:.1f} GB/s",
+        "of ceiling": f"{row['of_ceiling']:.0%}",
+        "algorithm": str(row["algorithm"]),
+    }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -64,6 +62,7 @@ def markdown(report: Report, machine: Mapping[str, str]) -> str:
     for title, table in report.tables.items():
         lines += [f"## {title}", "", markdown_table(table), ""]
     lines += ["## How it was measured", ""]
+    lines += ['- "vs" another side: its time over scratchnet\'s. Above 1 scratchnet is faster.']
     lines += [f"- {note}" for note in report.notes]
     lines += [f"- {what}: {value}" for what, value in machine.items()]
     return "\n".join(lines) + "\n"
@@ -89,45 +88,6 @@ def show(report: Report, console: Console) -> None:
         console.print(grid)
     for sentence in report.summary:
         console.print(sentence, highlight=False)
-
-
-def verdict(what: str, them: str, ratios: pd.Series) -> str:
-    """One sentence on a section: the geometric mean and the worst ratio, losses said plainly.
-
-    Args:
-        what: was measured, such as "Convolution, forward".
-        them: the other side.
-        ratios: their time over ours, named by case; above 1 scratchnet is faster.
-    """
-    ratios = ratios.dropna()
-    if ratios.empty:
-        return f"{what}: nothing to compare with {them}."
-    worst, lost = ratios.idxmin(), ratios[ratios < 1]
-    sentence = (
-        f"{what}, against {them}: {geometric_mean(ratios):.2f} times as fast "
-        f"(geometric mean of {len(ratios)}); worst {ratios.min():.2f} ({worst})."
-    )
-    if len(lost):
-        return f"{sentence} **scratchnet is SLOWER in {len(lost)} of {len(ratios)}.**"
-    return f"{sentence} scratchnet is never slower."
-
-
-def spread(row: pd.Series, scale: float = 1.0) -> str:
-    """ "1.80 [1.78–1.92]": the median and the quartiles of a row, times `scale`."""
-    return (
-        f"{digits(row['seconds'] * scale)} "
-        f"[{digits(row['lower'] * scale)}–{digits(row['upper'] * scale)}]"
-    )
-
-
-def digits(value: float) -> str:
-    """Three significant digits, never in powers of ten."""
-    places = 2 - math.floor(math.log10(value)) if value > 0 else 0
-    return f"{value:,.{min(max(places, 0), 5)}f}"
-
-
-def geometric_mean(ratios: pd.Series) -> float:
-    return float(np.exp(np.log(ratios).mean()))
 
 
 def _is_number(column: pd.Series) -> bool:

@@ -1,9 +1,10 @@
 """Timing of several sides that take turns: warm, with medians and quartiles.
 
 A turn is one side's: a call that does not count, which brings its data back into the caches and
-wakes its threads, then calls for about `TURN` seconds; the turn's figure is their median. All sides
-have a turn, in an order that moves on by one each round, and the rounds' figures are what the
-medians and quartiles of the tables are taken over. So a slow spell of the machine hits all sides.
+wakes its threads, then calls for about `TURN` seconds; the turn's figure is their median. A call
+that takes longer than a turn stands alone. All sides have a turn, in an order that moves on by one
+each round, and the rounds' figures are what the medians and quartiles of the tables are taken over.
+So a slow spell of the machine hits all sides.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from benchmarks.workers import SideError, Worker
 
 TURN = 0.02  # seconds
 PAUSE = 0.005  # seconds between turns, after which no thread of the last side spins any more
-LONG = 0.1  # seconds; a call that takes longer needs no other to warm it up
+PATIENCE = 20.0  # seconds; a side that has used them up has no more turns, but `LEAST` at least
+LEAST = 2  # rounds
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def alternate(
     Args:
         workers: the sides by name.
         task: what their `prepare` takes.
-        rounds: turns that each side has.
+        rounds: turns that each side has; fewer for one that is out of `PATIENCE`.
         tell: receives a sentence about a side that failed.
         turn: seconds of a turn; at least one call is made.
 
@@ -67,14 +69,16 @@ def alternate(
         try:
             worker.prepare(task)
             worker.run()  # compiles
-            once = min(worker.run(2))
-            counts[name] = max(1, round(turn / once))
+            once = worker.run()[0]
+            counts[name] = 1 if once > turn else round(turn / min(once, *worker.run(2)))
         except SideError as failure:
             tell(f"{name} is left out of {task}: {str(failure).strip().splitlines()[-1]}")
     figures: dict[str, list[float]] = {name: [] for name in counts}
     for k in range(rounds):
-        names = list(counts)
-        for name in names[k % len(names) :] + names[: k % len(names)]:
+        names = [
+            name for name in counts if k < LEAST or sum(figures[name]) * counts[name] < PATIENCE
+        ]
+        for name in names[k % len(counts) :] + names[: k % len(counts)]:
             time.sleep(PAUSE)
             figures[name].append(_turn(workers[name], counts[name]))
     return {name: Timing(tuple(seconds)) for name, seconds in figures.items()}

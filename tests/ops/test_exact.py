@@ -9,6 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scratchnet.ops import formulas, kernels
+from scratchnet.ops.geometry import conv2d_window
+from scratchnet.ops.kernels import correlation, scattering
+from scratchnet.ops.kernels.patches import forward_view, tiles_of
 
 
 @st.composite
@@ -277,13 +280,26 @@ def test_a_convolution_says_which_channels_do_not_fit(implementation):
         implementation.conv2d(np.ones((1, 2, 2, 1)), np.ones((3, 3, 1, 1)))
 
 
-def test_the_tile_of_patches_is_bounded_whatever_the_kernel():
-    from scratchnet.ops.kernels.convolution import tile_shape
+@given(convolutions())
+def test_both_ways_to_the_gradient_of_an_image_are_exact(case):
+    x, kernel, (strides, padding, dilation, groups) = case
+    x, kernel = x[..., : kernel.shape[2]], kernel[..., : kernel.shape[3] // groups]
+    window = conv2d_window(x.shape, kernel.shape, strides, padding, dilation, 1)
+    dy = np.random.default_rng(0).integers(-8, 9, (len(x), *window.output, kernel.shape[3]))
+    exact = formulas.conv2d_input_gradient(dy, kernel, x.shape, strides, padding, dilation)
+    for way in (correlation.input_gradient, scattering.scattered_input_gradient):
+        arguments = dy.astype(np.float32), kernel.astype(np.float32), x.shape
+        assert np.array_equal(way(*arguments, window, strides, dilation), exact)
 
-    for size, channels in ((1, 1), (3, 64), (3, 512), (7, 3)):
-        positions, lines = tile_shape((size, size, channels, 1), 4)
-        assert 1 <= lines <= size
-        assert positions * lines * size * channels * 4 <= 2**18
+
+@pytest.mark.parametrize(
+    "size", [(1, 7, 7, 2048), (256, 8, 8, 512), (1, 512, 2048, 64), (1024, 28, 28, 1)]
+)
+@pytest.mark.parametrize("kernel_size", [1, 3, 7])
+def test_the_cells_of_a_tile_take_at_most_8_mebibytes_whatever_the_batch(size, kernel_size):
+    window = conv2d_window(size, (kernel_size, kernel_size, size[3], 1), (1, 1), "same", (1, 1), 1)
+    view = forward_view((kernel_size, kernel_size), window, (1, 1), (1, 1))
+    assert tiles_of(view, size, 4, 256).scratch * 4 <= 2**23
 
 
 MAP = np.array([[1, 3, 2, 1], [4, 6, 5, 7], [8, 9, 4, 2], [3, 5, 1, 0]])[None, :, :, None]

@@ -1,0 +1,199 @@
+"""The product of patches and kernel, in blocks: convolution forward, and backward to the image.
+
+    y[n, p, q, :] = Σ_k P[(n, p, q), k]·W[k, :],     P the patches, W the kernel as a matrix
+
+W is packed into panels of as many filters as a block has lanes (16 in float32), the panels one
+after the other: (⌈F/16⌉, K, 16). A thread takes a tile of output lines (`ops.kernels.patches`) and
+multiplies it with one panel after the other, not more than `_DEPTH` rows of it at a time: those
+stay in the first cache, and sums of so many terms, added up, are nearer to the exact result than
+one long chain.
+
+To the image, ∂L/∂x[i] = Σ dy[p]·W[a] over the output lines p and taps a that meet line i, those
+with p·s + a·d − pad = i. Lines i that leave the same rest divided by s meet the same taps, at
+p = (i + pad − a·d)/s: for each rest this is the product above, of the patches of dy and the taps
+turned round.
+
+Traffic: x and W are read and y is written once, as far as the caches hold a tile. FLOPs:
+2·N·OH·OW·KH·KW·C·F.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from scratchnet.ops.geometry import Pair, Window
+from scratchnet.ops.kernels.blocks import ROWS, lanes, multiply
+from scratchnet.ops.kernels.jit import CHUNKS, jit
+from scratchnet.ops.kernels.memory import empty
+from scratchnet.ops.kernels.patches import (
+    View,
+    cells_of,
+    forward_view,
+    read_tile,
+    tiles_of,
+)
+
+_POSITIONS = 256  # output positions of a tile
+_DEPTH = 256  # rows of a panel that are multiplied in one go
+
+
+def forward(
+    x: np.ndarray, kernel: np.ndarray, window: Window, strides: Pair, dilation: Pair
+) -> np.ndarray:
+    """y of `formulas.conv2d` with one group."""
+    y = empty((len(x), *window.output, kernel.shape[3]), x.dtype)
+    view = forward_view(kernel.shape[:2], window, strides, dilation)
+    correlate(x, pack(kernel.reshape(-1, kernel.shape[3])), y, view)
+    return y
+
+
+def input_gradient(
+    dy: np.ndarray,
+    kernel: np.ndarray,
+    input_shape: tuple[int, ...],
+    window: Window,
+    strides: Pair,
+    dilation: Pair,
+) -> np.ndarray:
+    """dx of `formulas.conv2d_input_gradient` with one group."""
+    dx = empty((*input_shape[:3], kernel.shape[2]), dy.dtype)
+    pads = window.pad_rows[0], window.pad_columns[0]
+    rows, columns = (
+        _taps_of_rests(size, k, s, d, pad)
+        for size, k, s, d, pad in zip(
+            dx.shape[1:3], kernel.shape[:2], strides, dilation, pads, strict=True
+        )
+    )
+    if any(len(taps) == 0 for _, taps, _, _ in (*rows, *columns)):
+        dx.fill(0)  # some cells are in no window
+    for i, a, lines, p in rows:
+        for j, b, places, q in columns:
+            if len(a) and len(b):
+                view = View((p, q), (1, 1), lines, places)
+                correlate(dy, pack_turned(kernel, a, b), dx, view, strides, (i, j))
+    return dx
+
+
+def _taps_of_rests(
+    size: int, k: int, s: int, d: int, pad: int
+) -> list[tuple[int, np.ndarray, np.ndarray, int]]:
+    """(rest, taps, the line of dy that each meets first, lines) for each rest of i divided by s."""
+    table = []
+    for rest in range(min(s, size)):
+        taps = np.arange(k)[::-1]
+        taps = taps[(rest + pad - taps * d) % s == 0]
+        table.append((rest, taps, (rest + pad - taps * d) // s, -(-(size - rest) // s)))
+    return table
+
+
+def correlate(
+    x: np.ndarray,
+    packed: np.ndarray,
+    y: np.ndarray,
+    view: View,
+    step: Pair = (1, 1),
+    rest: Pair = (0, 0),
+) -> None:
+    """y[n, p·step + rest, q·step + rest, :] = Σ_k (patch of p, q)[k]·W[k, :]."""
+    panels = len(packed)
+    tiles = tiles_of(view, x.shape, x.itemsize, _POSITIONS)
+    lines = len(x) * tiles.image_lines
+    if lines < CHUNKS * tiles.lines:  # few tiles: smaller ones, and panels shared out too
+        least = max(1, 4 * ROWS // tiles.columns)
+        tiles = tiles._replace(lines=max(least, -(-lines // CHUNKS)))
+    count = -(-lines // tiles.lines)
+    groups = max(1, min(panels, CHUNKS // count))
+    _correlate(x, packed.reshape(-1), y, cells_of(view, tiles), tiles, groups, step, rest, _DEPTH)
+
+
+def pack(w: np.ndarray) -> np.ndarray:
+    """A matrix (K, F) as panels (⌈F/lanes⌉, K, lanes), zeros beyond F."""
+    width = lanes(w.dtype)
+    packed = empty((-(-w.shape[1] // width), len(w), width), w.dtype)
+    _pack(w, packed)
+    return packed
+
+
+def pack_turned(kernel: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The taps (rows, columns) of a kernel (KH, KW, C, F) as panels of C: (⌈C/lanes⌉, K, lanes)."""
+    channels, filters = kernel.shape[2:]
+    width = lanes(kernel.dtype)
+    depth = len(rows) * len(columns) * filters
+    packed = empty((-(-channels // width), depth, width), kernel.dtype)
+    _pack_turned(kernel, rows, columns, packed)
+    return packed
+
+
+def _pack_panels(w, packed):  # type: ignore[no-untyped-def]
+    panels, depth, width = packed.shape
+    for k in prange(depth):
+        for panel in range(panels):
+            first = panel * width
+            used = min(width, w.shape[1] - first)
+            packed[panel, k, :used] = w[k, first : first + used]
+            packed[panel, k, used:] = 0
+
+
+def _pack_turned_panels(kernel, rows, columns, packed):  # type: ignore[no-untyped-def]
+    channels, filters = kernel.shape[2:]
+    panels, _, width = packed.shape
+    taps = len(rows) * len(columns)
+    for task in prange(panels * taps):
+        panel, tap = task // taps, task % taps
+        a, b = rows[tap // len(columns)], columns[tap % len(columns)]
+        first = panel * width
+        used = min(width, channels - first)
+        # Some filters at a time, so that what is written stays in the cache for all channels
+        for start in range(0, filters, 64):
+            end = min(filters, start + 64)
+            for c in range(used):
+                for f in range(start, end):
+                    packed[panel, tap * filters + f, c] = kernel[a, b, first + c, f]
+            packed[panel, tap * filters + start : tap * filters + end, used:] = 0
+
+
+def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # type: ignore[no-untyped-def]
+    _, out_rows, out_columns, filters = y.shape
+    flat, out = x.reshape(-1), y.reshape(-1)
+    depth, width = len(cells), 64 // x.itemsize
+    panels = (filters + width - 1) // width
+    lines = len(x) * tiles.image_lines
+    for task in prange((lines + tiles.lines - 1) // tiles.lines * groups):
+        tile, group = task // groups, task % groups
+        begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
+        count = (end - begin) * tiles.columns
+        rows = (count + ROWS - 1) // ROWS * ROWS
+        scratch = np.empty(tiles.scratch, x.dtype)
+        positions = np.empty(rows, np.int64)
+        read_tile(x, begin, end, 0, tiles, scratch, positions)
+        source = scratch if tiles.copied else flat
+        targets = np.empty(rows, np.int64)
+        for r in range(rows):
+            line, q = divmod(min(r, count - 1), tiles.columns)
+            n, p = divmod(begin + line, tiles.image_lines)
+            i, j = p * step[0] + rest[0], q * step[1] + rest[1]
+            targets[r] = ((n * out_rows + i) * out_columns + j) * filters
+        # A last panel with unused lanes must not write beyond its filters: it has a place aside
+        edge = np.empty(rows * width if filters % width else 0, x.dtype)
+        edge_targets = np.arange(rows) * width
+        first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
+        for k in range(0, depth, longest):
+            k_end = min(depth, k + longest)
+            for panel in range(first_panel, end_panel):
+                start = (panel * depth + k) * width
+                full = (panel + 1) * width <= filters
+                into = out[panel * width :] if full else edge
+                where = targets if full else edge_targets
+                for r in range(0, rows, ROWS):
+                    multiply(source, positions, r, cells, k, k_end, w, start, into, where, k > 0)
+        if filters % width and end_panel == panels:
+            f = (panels - 1) * width
+            for r in range(count):
+                for c in range(filters - f):
+                    out[targets[r] + f + c] = edge[r * width + c]
+
+
+_pack = jit(_pack_panels)
+_pack_turned = jit(_pack_turned_panels)
+_correlate = jit(_correlate_tiles, work=50)

@@ -1,0 +1,94 @@
+"""The gradient of the image where it has few channels: products first, then scattered.
+
+A block of `ops.kernels.correlation` would fill its 16 lanes with the channels of the image, and a
+photograph has three. Here the lanes hold all cells of a patch instead,
+
+    G[(n, p, q), (a, b, c)] = Σ_f dy[n, p, q, f]·W[a, b, c, f]
+    dx[n, p·s + a·d − pad, q·s + b·d − pad, c] += G[(n, p, q), (a, b, c)]
+
+A thread owns lines of dx, and computes G for all output lines that reach them.
+
+Traffic: dy is read (KH − 1)·d/s lines more than once for each tile of `_LINES` lines. FLOPs:
+2·N·OH·OW·KH·KW·C·F, and as many additions as G has entries.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from scratchnet.ops.geometry import Pair, Window
+from scratchnet.ops.kernels.blocks import ROWS, lanes, multiply
+from scratchnet.ops.kernels.correlation import pack
+from scratchnet.ops.kernels.jit import jit
+from scratchnet.ops.kernels.memory import empty
+
+_LINES = 32  # of dx that a thread takes at a time
+
+
+def scattered_input_gradient(
+    dy: np.ndarray,
+    kernel: np.ndarray,
+    input_shape: tuple[int, ...],
+    window: Window,
+    strides: Pair,
+    dilation: Pair,
+) -> np.ndarray:
+    """dx of `formulas.conv2d_input_gradient` with one group."""
+    dx = empty((*input_shape[:3], kernel.shape[2]), dy.dtype)
+    packed = pack(np.ascontiguousarray(kernel.reshape(-1, kernel.shape[3]).T))
+    pads = window.pad_rows[0], window.pad_columns[0]
+    size = kernel.shape[0], kernel.shape[1]
+    _scatter(dy, packed.reshape(-1), len(packed), dx, size, strides, dilation, pads)
+    return dx
+
+
+def prefers_scattering(kernel_shape: tuple[int, ...], strides: Pair, dtype: np.dtype) -> bool:
+    """Whether scattering does less work than the other way, by lanes that are multiplied."""
+    kh, kw, channels, filters = kernel_shape
+    width = lanes(dtype)
+    patch = kh * kw * channels
+    correlated = kh * kw * filters * -(-channels // width) * width
+    return -(-patch // width) * width * filters + 2 * width * patch < correlated
+
+
+def _scatter_lines(dy, w, panels, dx, size, strides, dilation, pads):  # type: ignore[no-untyped-def]
+    _, out_rows, out_columns, filters = dy.shape
+    images, height, columns, channels = dx.shape
+    flat, width = dy.reshape(-1), 64 // dy.itemsize
+    span = (size[0] - 1) * dilation[0]
+    rows = (out_columns + ROWS - 1) // ROWS * ROWS
+    tiles = (height + _LINES - 1) // _LINES
+    for task in prange(images * tiles):
+        n, tile = task // tiles, task % tiles
+        begin, end = tile * _LINES, min(height, (tile + 1) * _LINES)
+        dx[n, begin:end] = 0
+        cells = np.arange(filters)
+        positions = np.empty(rows, np.int64)
+        targets = np.arange(rows) * (panels * width)
+        products = np.empty(rows * panels * width, dy.dtype)
+        # Lines p of the output with begin ≤ p·s + a·d − pad < end for some tap a
+        first = max(0, -((span - begin - pads[0]) // strides[0]))
+        last = min(out_rows, (end - 1 + pads[0]) // strides[0] + 1)
+        for p in range(first, last):
+            for r in range(rows):
+                q = min(r, out_columns - 1)
+                positions[r] = ((n * out_rows + p) * out_columns + q) * filters
+            for panel in range(panels):
+                into, start = products[panel * width :], panel * filters * width
+                for r in range(0, rows, ROWS):
+                    multiply(flat, positions, r, cells, 0, filters, w, start, into, targets, False)
+            for a in range(size[0]):
+                i = p * strides[0] + a * dilation[0] - pads[0]
+                if i < begin or i >= end:
+                    continue
+                for q in range(out_columns):
+                    patch = (q * panels * width) + a * size[1] * channels
+                    for b in range(size[1]):
+                        j = q * strides[1] + b * dilation[1] - pads[1]
+                        if 0 <= j < columns:
+                            for c in range(channels):
+                                dx[n, i, j, c] += products[patch + b * channels + c]
+
+
+_scatter = jit(_scatter_lines, work=20)

@@ -20,13 +20,22 @@ checks: it finds a forgotten factor, a kernel that is not flipped, a bias withou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from scratchnet.callbacks.random_state import random_state, restore_random_state
-from scratchnet.inspection.differences import derivative
+from scratchnet.inspection.differences import Derivative, derivative
+from scratchnet.inspection.every_layer import every_layer
+from scratchnet.inspection.exact_differences import (
+    exact_derivative,
+    whole_inputs,
+    whole_numbers,
+    whole_weights,
+)
 from scratchnet.inspection.gradient_report import GradientCheck, Index, Quantity
+from scratchnet.inspection.unchanged import restorer
 from scratchnet.layers import Layer
 from scratchnet.layers.layer import shape_of
 from scratchnet.layers.symbolic import leaves
@@ -34,6 +43,8 @@ from scratchnet.models import Model
 
 Compute = Callable[[], np.ndarray]  # the terms of L
 Gradients = Callable[[], tuple[list[Any], list[Any]]]  # ∂L/∂x, ∂L/∂w
+Draw = Callable[[tuple[int, ...]], np.ndarray]  # dy of a shape
+Measure = Callable[[Callable[[float], np.ndarray], float, float, float], Derivative]
 
 
 def check_gradients(
@@ -46,6 +57,7 @@ def check_gradients(
     entries: int = 40,
     seed: int = 0,
     tolerance: float = 1e-7,
+    exact: bool = False,
     **options: Any,
 ) -> GradientCheck:
     """Compare the gradients of a layer or a model with derivatives that are measured.
@@ -64,10 +76,14 @@ def check_gradients(
         seed: of the samples and of dy.
         tolerance: largest error that passes, as a share of the array's largest gradient; that of
             a correct backward pass is about 1e-10.
+        exact: take small whole numbers for x, the weights and dy, and let no error pass: only for
+            layers that multiply and add (`inspection.exact_differences`). Of x only the shape
+            counts then, and `tolerance` not at all.
         options: the layer's `call_options`.
 
     Raises:
-        ValueError: a dtype other than float64; no entries; targets for what has no loss.
+        ValueError: a dtype other than float64; no entries; targets for what has no loss, or
+            together with exact=True; exact=True for a layer that does more than multiply and add.
         RuntimeError: targets for a model that is not compiled.
     """
     if entries < 1:
@@ -77,28 +93,39 @@ def check_gradients(
             f"check_gradients received targets y, but {layer._label()} has no loss in this mode. "
             f"Expected a compiled model and training=True, or y=None."
         )
+    if y is not None and exact:
+        raise ValueError(
+            "check_gradients received targets y and exact=True. Expected one of them: a loss "
+            "divides and takes roots or logarithms, so its derivatives are measured with rounding."
+        )
     _require_float64(layer)
     inputs = _copies(layer, x)
     layer.ensure_built(shape_of(inputs, batch=False))
     layer.check_input(shape_of(inputs))
     rng = np.random.default_rng(seed)
-    restore = _restorer(layer)
-    try:
+    draw: Draw = rng.standard_normal
+    measure: Measure = derivative
+    if exact:
+        inputs, draw = whole_inputs(inputs, rng), partial(whole_numbers, rng)
+        measure, tolerance = exact_derivative, 0.0
+    with ExitStack() as afterwards:
+        if exact:
+            afterwards.enter_context(whole_weights(layer, rng))
+        if y is not None:
+            afterwards.callback(layer.reset_metrics)  # type: ignore[attr-defined]
+        restore = restorer(layer)
+        afterwards.callback(restore)
         if y is None:
-            compute, gradients = _of_outputs(layer, inputs, training, options, rng, restore)
+            compute, gradients = _of_outputs(layer, inputs, training, options, draw, restore)
         else:
             assert isinstance(layer, Model)
             compute, gradients = _of_loss(layer, inputs, y, sample_weight, restore)
         dx, dw = gradients()
         arrays = inputs if isinstance(inputs, list) else [inputs]
         quantities = [
-            _checked(name, array, got, compute, rng, entries, tolerance)
+            _checked(name, array, got, compute, measure, rng, entries, tolerance)
             for name, array, got in _named(layer, arrays, dx, dw)
         ]
-    finally:
-        restore()
-        if y is not None:
-            layer.reset_metrics()  # type: ignore[attr-defined]
     expected = len(layer.trainable_weights)
     if len(dw) != expected:
         problem = f"backward gave {len(dw)} gradients of weights, expected {expected}"
@@ -111,12 +138,12 @@ def _of_outputs(
     x: Any,
     training: bool,
     options: dict[str, Any],
-    rng: np.random.Generator,
+    draw: Draw,
     restore: Callable[[], None],
 ) -> tuple[Compute, Gradients]:
     """L = Σ dy·y of a layer."""
     y, saved = layer.forward(x, training, **options)
-    dy = [rng.standard_normal(each.shape) for each in leaves(y)]
+    dy = [draw(each.shape) for each in leaves(y)]
 
     def compute() -> np.ndarray:
         restore()
@@ -159,6 +186,7 @@ def _checked(
     array: np.ndarray,
     got: np.ndarray | None,
     compute: Compute,
+    measure: Measure,
     rng: np.random.Generator,
     entries: int,
     tolerance: float,
@@ -180,7 +208,7 @@ def _checked(
             return compute()
 
         try:
-            found = derivative(moved, float(before), value, allowed)
+            found = measure(moved, float(before), value, allowed)
         finally:
             array[index] = before
         difference = abs(found.value - value)
@@ -211,19 +239,6 @@ def _named(
         yield name, weight.value, gradient
 
 
-def _restorer(layer: Layer) -> Callable[[], None]:
-    """A function that puts random states and the weights that do not train back as they are now."""
-    state = random_state(layer)
-    statistics = [(w, w.numpy()) for w in layer.weights if not w.trainable]
-
-    def restore() -> None:
-        restore_random_state(layer, state)
-        for weight, value in statistics:
-            weight.value[...] = value
-
-    return restore
-
-
 def _copies(layer: Layer, x: Any) -> Any:
     """The inputs as the layer computes with them, in arrays that may be written to."""
     if isinstance(layer, Model):
@@ -234,7 +249,7 @@ def _copies(layer: Layer, x: Any) -> Any:
 
 
 def _require_float64(layer: Layer) -> None:
-    dtypes = {each._label(): each.dtype for each in _flattened(layer)}
+    dtypes = {each._label(): each.dtype for each in every_layer(layer)}
     dtypes |= {f"the weight {w.path!r}": w.dtype.name for w in layer.trainable_weights}
     for owner, dtype in dtypes.items():
         if np.dtype(dtype).kind == "f" and dtype != "float64":
@@ -244,10 +259,3 @@ def _require_float64(layer: Layer) -> None:
                 f'dtype="float64" for every layer, or scratchnet.config.set_floatx("float64") '
                 f"before the layers are made."
             )
-
-
-def _flattened(layer: Layer) -> Iterator[Layer]:
-    """The layer and, where it is a model, all layers inside it."""
-    yield layer
-    for inner in layer.layers if isinstance(layer, Model) else []:
-        yield from _flattened(inner)

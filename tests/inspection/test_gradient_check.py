@@ -346,4 +346,69 @@ def test_the_derivative_is_accurate_and_knows_a_jump():
 @float64
 def test_the_examples_are_right():
     assert doctest.testmod(gradient_check).failed == 0
-    assert sorted(inspection.__all__) == ["GradientCheck", "Quantity", "check_gradients"]
+    assert {"GradientCheck", "Quantity", "check_gradients"} <= set(inspection.__all__)
+
+
+EXACT = {
+    "Add": ([(2, 3), (2, 3)], layers.Add),
+    "AveragePooling2D": ([IMAGE], lambda: layers.AveragePooling2D(2)),
+    "Conv1D": ([ROWS], lambda: layers.Conv1D(2, 2, padding="causal")),
+    "Conv2D": ([(2, 5, 5, 4)], lambda: layers.Conv2D(4, 3, strides=2, padding="same", groups=2)),
+    "Conv2DTranspose": ([IMAGE], lambda: layers.Conv2DTranspose(2, 3, strides=2)),
+    "Dense": ([ROWS], lambda: layers.Dense(4)),
+    "DepthwiseConv2D": ([IMAGE], lambda: layers.DepthwiseConv2D(3, depth_multiplier=2)),
+    "EinsumDense": ([ROWS], lambda: layers.EinsumDense("abc,cd->abd", (None, 2), bias_axes="d")),
+    "Flatten": ([IMAGE], layers.Flatten),
+    "Multiply": ([(2, 3), (2, 3)], layers.Multiply),
+    "SeparableConv2D": ([IMAGE], lambda: layers.SeparableConv2D(2, 3)),
+    "UpSampling2D": ([IMAGE], lambda: layers.UpSampling2D(2)),
+    "ZeroPadding2D": ([IMAGE], layers.ZeroPadding2D),
+}
+
+
+@float64
+@pytest.mark.parametrize("name", EXACT)
+def test_what_multiplies_and_adds_passes_without_any_error(name):
+    shapes, make = EXACT[name]
+    layer, x = make(), [random(*shape) for shape in shapes]
+    layer.ensure_built(list(shapes) if len(shapes) > 1 else shapes[0])
+    before = layer.get_weights()
+    found = check_gradients(layer, x if len(x) > 1 else x[0], exact=True, entries=12)
+    assert found.passed, str(found)
+    assert found.tolerance == 0
+    assert {quantity.error for quantity in found.quantities} == {0.0}
+    for mine, other in zip(layer.get_weights(), before, strict=True):
+        assert np.array_equal(mine, other)
+
+
+def test_an_exact_check_finds_what_no_measurement_could():
+    class ALittleOff(layers.Dense):
+        def backward(self, dy, saved, needs_dx=True):
+            dx, dw = super().backward(dy, saved, needs_dx)
+            return dx, [dw[0] * (1 + 1e-15), dw[1]]
+
+    layer = ALittleOff(2, dtype="float64")
+    assert check_gradients(layer, random(*ROW)).passed
+    found = check_gradients(layer, random(*ROW), exact=True)
+    assert not found.passed
+    assert 0 < found["kernel"].error < 1e-14
+    assert found["input"].error == found["bias"].error == 0
+
+
+def test_an_exact_check_refuses_what_is_not_exact():
+    for layer in (
+        layers.Dense(2, activation="tanh", dtype="float64"),
+        layers.ReLU(dtype="float64"),
+        layers.AveragePooling2D(3, dtype="float64"),
+        layers.BatchNormalization(dtype="float64"),
+    ):
+        x = random(*IMAGE)
+        with pytest.raises(ValueError, match="cannot be checked with exact=True"):
+            check_gradients(layer, x, exact=True, entries=200)
+        weights = layer.get_weights()
+        assert all(np.isin(w, (0, 1)).all() for w in weights if w.ndim == 1)
+    model = sn.Sequential([layers.Input((3,), dtype="float64")], dtype="float64")
+    model.add(layers.Dense(1, dtype="float64"))
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="targets y and exact=True"):
+        check_gradients(model, random(*ROW), random(4, 1), exact=True)

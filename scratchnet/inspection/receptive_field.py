@@ -55,7 +55,11 @@ class ReceptiveField(NamedTuple):
         return rows + (r_rows - 1) / 2, columns + (r_columns - 1) / 2
 
     def pixels(self, row: int, column: int) -> tuple[Ends, Ends]:
-        """(first, last) row and column of the field of one cell, padding included."""
+        """(first, last) row and column of the field of one cell, padding included.
+
+        At the border a cell may see less than what of this lies inside the image: where it looks
+        at the padding of a later layer, there is no cell of the layer below.
+        """
         first = [a + u * j for a, u, j in zip(self.start, (row, column), self.stride, strict=True)]
         rows, columns = ((a, a + r - 1) for a, r in zip(first, self.size, strict=True))
         return rows, columns

@@ -25,10 +25,13 @@ def model_of(*stack, size=(24, 21)):
     return sn.Sequential([layers.Input((*size, 1)), *stack])
 
 
-def require_equal(model, layer=None, seed=0):
-    """At several cells, the border's too, the gradient reaches just the pixels of the formula."""
+def require_equal(model, layer=None, seed=0, images=48, padded=False):
+    """At several cells, the border's too, the gradient reaches just the pixels of the formula.
+
+    Where `padded` layers follow others, a cell at the border may see less.
+    """
     size = model.inputs[0].shape[1:]
-    x = np.random.default_rng(seed).standard_normal((48, *size))
+    x = np.random.default_rng(seed).standard_normal((images, *size))
     found = receptive_field(model, layer)
     cells = measured_receptive_field(model, x, layer).cell
     for cell in {(0, 0), cells, (cells[0], 0), (2 * cells[0] - 1, 2 * cells[1] - 1)}:
@@ -38,7 +41,11 @@ def require_equal(model, layer=None, seed=0):
         for ends, expected, n in zip(
             (seen.rows, seen.columns), found.pixels(*cell), size, strict=False
         ):
-            assert ends == (max(expected[0], 0), min(expected[1], n - 1)), (cell, found)
+            inside = (max(expected[0], 0), min(expected[1], n - 1))
+            if padded and inside != expected:  # padding of a later layer, or a gap between taps
+                assert inside[0] <= ends[0] <= ends[1] <= inside[1], (cell, found)
+            else:
+                assert ends == inside, (cell, found)
         assert seen.layer == found.layer
         assert seen.strength.shape == size[:2]
 
@@ -69,7 +76,7 @@ def test_formula_and_measurement_agree_on_any_stack_of_windows(stack, seed):
         model = model_of(*(layer_of(*each) for each in stack))
     except ValueError:  # no cell would be left
         reject()
-    require_equal(model, seed=seed)
+    require_equal(model, seed=seed, images=6, padded=True)
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])

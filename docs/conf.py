@@ -49,6 +49,7 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 napoleon_custom_sections = [("Call arguments", "params_style")]
 napoleon_use_ivar = True
+napoleon_use_rtype = False
 
 # Formulas are typeset by a MathJax that lies beside the pages.
 mathjax_path = "mathjax/tex-svg.js"
@@ -66,6 +67,7 @@ html_theme_options = {
     "logo": {"text": "scratchnet"},
     "collapse_navbar": True,  # only the part of the tree where the reader is
     "show_toc_level": 2,
+    "navbar_persistent": [],  # the search field is in the sidebar
     "use_download_button": False,
     "use_fullscreen_button": False,
     "pygments_light_style": "a11y-high-contrast-light",

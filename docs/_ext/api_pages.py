@@ -32,15 +32,24 @@ def packages() -> list[str]:
 
 
 def public_names(package: ModuleType) -> dict[str, Any]:
-    """What a package lists in `__all__`; without it, what a module itself defines."""
+    """What a package lists in `__all__`; without it, what a module itself defines. In the order
+    of the files, so that a function stands before its gradient."""
     if hasattr(package, "__all__"):
         named = {name: getattr(package, name) for name in package.__all__}
-        return {name: value for name, value in named.items() if not inspect.ismodule(value)}
+        found = {name: value for name, value in named.items() if not inspect.ismodule(value)}
+        return dict(sorted(found.items(), key=lambda item: (_line(item[1]), item[0].lower())))
     return {
         name: value
         for name, value in vars(package).items()
         if not name.startswith("_") and getattr(value, "__module__", None) == package.__name__
     }
+
+
+def _line(value: Any) -> int:
+    try:
+        return inspect.getsourcelines(value)[1]
+    except (OSError, TypeError):  # neither a class nor a function
+        return 0
 
 
 def pages(name: str) -> dict[str, str]:
@@ -49,7 +58,7 @@ def pages(name: str) -> dict[str, str]:
     short = name.removeprefix("scratchnet.")
     links: dict[str, list[str]] = {}  # {file: links to all that it defines}
     entries: dict[str, list[str]] = {}  # {file: what is described on its page}
-    for public, value in sorted(public_names(package).items(), key=lambda item: item[0].lower()):
+    for public, value in public_names(package).items():
         home = getattr(value, "__module__", None) or name
         first_name = getattr(value, "__name__", public)
         ours = home == name or home.startswith(f"{name}.")

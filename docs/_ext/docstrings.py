@@ -21,8 +21,8 @@ from collections.abc import Iterator
 from typing import Any
 
 SECTIONS = re.compile(
-    r"(Args|Arguments|Attributes|Call arguments|Example|Examples|Note|Notes|Raises|References|Returns|Warning"
-    r"|Yields):"
+    r"(Args|Arguments|Attributes|Call arguments|Example|Examples|Note|Notes|Raises|References"
+    r"|Returns|Warning|Yields):"
 )
 CODE = re.compile(r"(``.+?``|`[^`]+`)", re.DOTALL)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")

@@ -139,7 +139,7 @@ def _sections(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     convolution = frame["kind"] == "conv2d"
     for name in (TUNED_BY, *NETWORKS):
         title = TUNED if name == TUNED_BY else f"Convolution, {name}"
-        yield title, frame[convolution & frame["used_in"].str.split(", ").map(lambda n: name in n)]
+        yield title, frame[convolution & frame["used_in"].str.contains(name)]
     depthwise = frame["kind"] == "depthwise_conv2d"
     yield "Depthwise convolution", frame[depthwise]
     yield "Other operations", frame[~convolution & ~depthwise]

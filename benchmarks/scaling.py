@@ -23,12 +23,13 @@ from benchmarks.operations.sides import SIDES as OPERATION_SIDES
 from benchmarks.report import Report
 from benchmarks.settings import Settings
 from benchmarks.tables import US, digits, geometric_mean
-from benchmarks.timing import alternate
-from benchmarks.workers import Side, Worker, started
+from benchmarks.timing import Timing, alternate
+from benchmarks.workers import Side, Worker
 from scratchnet.visualization import scaling as lines
 
 HELP = "time against batch, pixels, channels and threads"
 STEP = "training step of the README's network against batch"
+THREADS = "threads"  # the family of the cases that only threads make faster
 _NOTES = (
     "Slopes are of least-squares lines through log(time) over log(work). The work of a convolution "
     "is batch × pixels × channels², that of a training step its batch.",
@@ -56,28 +57,23 @@ class Case:
     task: Any
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.size}"
+        return str(self.task) if self.what == THREADS else f"{self.what}: {self.size}"
 
 
 def measure(settings: Settings) -> pd.DataFrame:
     """One row for each case, number of threads and side."""
     networks = [side for side in NETWORK_SIDES if side.name in (US, "Keras/TensorFlow", "PyTorch")]
-    operations = settings.taking_part(OPERATION_SIDES)
-    networks = settings.taking_part(networks)
-    return pd.concat(
-        [
-            _sizes(operations, settings.chosen(_convolutions(settings)), settings),
-            _sizes(networks, settings.chosen(_steps(settings)), settings),
-            _threads(operations, settings.chosen(_operations(settings)), settings),
-            _threads(networks, settings.chosen(_epochs(settings)), settings),
-        ],
-        ignore_index=True,
+    groups = (
+        (OPERATION_SIDES, [*_convolutions(settings), *_operations(settings)]),
+        (networks, [*_steps(settings), *_epochs(settings)]),
     )
+    frames = [_measured(sides, settings.chosen(cases), settings) for sides, cases in groups]
+    return pd.concat(frames, ignore_index=True)
 
 
 def report(frame: pd.DataFrame, settings: Settings) -> Report:
     """Slopes, speed-ups, and lines of the times."""
-    by_size, by_threads = (frame[(frame["what"] == "threads") == threads] for threads in (0, 1))
+    by_size, by_threads = (frame[(frame["what"] == THREADS) == threads] for threads in (0, 1))
     tables, figures, summary = {}, {}, []
     if len(by_size):
         tables["Slopes of log(time) over log(work)"] = slopes(by_size)
@@ -133,53 +129,45 @@ def speed_ups(by_threads: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table).fillna("–")
 
 
-def _sizes(sides: list[Side], cases: list[Case], settings: Settings) -> pd.DataFrame:
-    """Times of all sides with all threads."""
-    with started(sides if cases else [], settings.threads) as workers:
-        names = dict.fromkeys(workers)
-        return _measured({(n, settings.threads): workers[n] for n in names}, cases, settings)
-
-
-def _threads(sides: list[Side], cases: list[Case], settings: Settings) -> pd.DataFrame:
-    """Times of all sides with one thread, two, four, … and all."""
-    doubling = [2**k for k in range(settings.threads.bit_length())]
-    numbers = sorted({n for n in doubling if n <= settings.threads} | {settings.threads})
+def _measured(sides: Sequence[Side], cases: list[Case], settings: Settings) -> pd.DataFrame:
+    """Times of all sides: of the sizes with all threads, of the rest with one, two, four, … too."""
+    doubling = {2**k for k in range(settings.threads.bit_length())} | {settings.threads}
+    numbers = (
+        sorted(doubling) if any(case.what == THREADS for case in cases) else [settings.threads]
+    )
+    rows = []
     with ExitStack() as stack:
         workers = {
             (side.name, n): stack.enter_context(Worker(side, n))
-            for side in (sides if cases else [])
+            for side in (settings.taking_part(sides) if cases else [])
             for n in numbers
         }
-        return _measured(workers, cases, settings)
-
-
-def _measured(
-    workers: dict[tuple[str, int], Worker], cases: list[Case], settings: Settings
-) -> pd.DataFrame:
-    rows = []
-    named = {f"{side} with {threads}": worker for (side, threads), worker in workers.items()}
-    for case in cases:
-        timings = alternate(named, case.task, settings.pick(5, 2, 1), settings.tell)
-        for (side, threads), name in zip(workers, named, strict=True):
-            if name not in timings:
-                continue
-            timing = timings[name]
-            rows.append(
-                {
-                    "case": str(case.task) if case.what == "threads" else str(case),
-                    "what": case.what,
-                    "size": case.size,
-                    "work": case.work,
-                    "side": side,
-                    "threads_used": threads,
-                    "seconds": timing.median / case.parts,
-                    "lower": timing.lower / case.parts,
-                    "upper": timing.upper / case.parts,
-                    "rounds": len(timing.rounds),
-                }
-            )
-        settings.tell(f"{case.task}: measured")
+        for case in cases:
+            named = {
+                f"{side} with {threads}": worker
+                for (side, threads), worker in workers.items()
+                if case.what == THREADS or threads == settings.threads
+            }
+            timings = alternate(named, case.task, settings.pick(5, 2, 1), settings.tell)
+            rows += [_row(case, name, timing) for name, timing in timings.items()]
+            settings.tell(f"{case}: measured")
     return pd.DataFrame(rows)
+
+
+def _row(case: Case, name: str, timing: Timing) -> dict[str, Any]:
+    side, threads = name.split(" with ")
+    return {
+        "case": str(case),
+        "what": case.what,
+        "size": case.size,
+        "work": case.work,
+        "side": side,
+        "threads_used": int(threads),
+        "seconds": timing.median / case.parts,
+        "lower": timing.lower / case.parts,
+        "upper": timing.upper / case.parts,
+        "rounds": len(timing.rounds),
+    }
 
 
 def _convolutions(settings: Settings) -> Iterator[Case]:
@@ -219,16 +207,16 @@ def _operations(settings: Settings) -> Iterator[Case]:
     convolutions = settings.pick([convolution, pointwise, small, depthwise], [convolution], [])
     for operation in convolutions:
         for direction in ("forward", "dx", "dw"):
-            yield Case("threads", 0, 0, 1, replace(operation, direction=direction))
+            yield Case(THREADS, 0, 0, 1, replace(operation, direction=direction))
     for operation in settings.pick([pooling, normalization, dense], [pooling], [dense]):
         for direction in ("forward", "backward"):
-            yield Case("threads", 0, 0, 1, replace(operation, direction=direction))
+            yield Case(THREADS, 0, 0, 1, replace(operation, direction=direction))
 
 
 def _epochs(settings: Settings) -> Iterator[Case]:
     for name in settings.pick(("LeNet-5", "README CNN", "ResNet-20"), ("LeNet-5",), ()):
         images = settings.pick(NETWORKS[name].images // 2, 128, 8)
-        yield Case("threads", 0, 0, 1, Run(name, "fit", min(64, images), images))
+        yield Case(THREADS, 0, 0, 1, Run(name, "fit", min(64, images), images))
 
 
 def _slope_sentence(what: str, rows: pd.DataFrame) -> str:

@@ -170,14 +170,17 @@ def _serve(connection: Connection, module: str, bound_to: Sequence[int]) -> None
     # What native code writes while it loads is no news; exceptions go to the other end
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     work: Callable[[], Any] = _nothing_prepared
-    side = None
+    try:
+        side: Any = importlib.import_module(module)  # now: the sides load at the same time
+    except Exception:
+        side = None
     while True:
         try:
             what, arguments = connection.recv()
         except (EOFError, KeyboardInterrupt):
             return
         try:
-            side = side or importlib.import_module(module)
+            side = side or importlib.import_module(module)  # where it failed: says why
             answer: Any = None
             if what == "prepare":
                 work = _nothing_prepared  # frees the last task's data first

@@ -12,29 +12,49 @@ from scratchnet.visualization.convolution import (
     convolution_steps,
 )
 from scratchnet.visualization.curves import history, loss_curves
+from scratchnet.visualization.distributions import layer_histograms, variance_through_depth
 from scratchnet.visualization.filters import feature_maps, filters, filters_and_feature_maps
 from scratchnet.visualization.geometry import convolution_geometry
+from scratchnet.visualization.gradient_steps import difference_errors, gradient_check_v
+from scratchnet.visualization.landscape import loss_landscape
+from scratchnet.visualization.optimizer_paths import optimizer_paths
 from scratchnet.visualization.pooling import pooling_argmax
 from scratchnet.visualization.receptive import receptive_field
+from scratchnet.visualization.softmax import softmax_gradient
 from scratchnet.visualization.style import style
+from scratchnet.visualization.surfaces import RAVINE, SADDLE, Surface, walk
+from scratchnet.visualization.thresholds import precision_recall_curve, roc_curve
 from scratchnet.visualization.wiring import channel_wiring
 
 __all__ = [
+    "RAVINE",
+    "SADDLE",
+    "Surface",
     "channel_wiring",
     "confusion_matrix",
     "convolution_animation",
     "convolution_geometry",
     "convolution_step",
     "convolution_steps",
+    "difference_errors",
     "feature_maps",
     "filters",
     "filters_and_feature_maps",
+    "gradient_check_v",
     "history",
+    "layer_histograms",
     "loss_curves",
+    "loss_landscape",
+    "optimizer_paths",
     "pooling_argmax",
+    "precision_recall_curve",
     "ratio_bars",
     "receptive_field",
+    "roc_curve",
     "roofline",
     "scaling",
+    "softmax_gradient",
     "style",
+    "variance_through_depth",
+    "walk",
 ]

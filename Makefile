@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test demo clean
+.PHONY: test demo docs clean
 
 test: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -17,6 +17,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 demo: $(VENV)/installed
 	$(BIN)/scratchnet compare $(ARGS)
+
+# The site, into docs/_build; any warning is an error.
+docs: $(VENV)/installed
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --jobs 2 docs docs/_build
+	@echo "Open docs/_build/index.html"
 
 clean:
 	rm -rf $(VENV)

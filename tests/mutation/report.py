@@ -1,0 +1,139 @@
+"""The mutation score in Markdown: by package, with every survivor and the reason for it."""
+
+from __future__ import annotations
+
+import platform
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from math import sqrt
+from pathlib import Path
+
+from tests.mutation.campaign import Results
+from tests.mutation.mutants import Mutant
+
+REASONS = Path(__file__).with_name("survivors.toml")
+_LIBRARIES = ("numpy", "numba", "keras", "tensorflow", "hypothesis", "pytest")
+
+
+@dataclass
+class Reason:
+    """Why mutants may survive: all those of `changes` in `line` of `function` of `file`.
+
+    "*" stands for any line, change or function. `kind` is "equivalent" where no caller could tell
+    the mutant from the original by its results, and "accepted" where a test could, but need not.
+    """
+
+    file: str
+    reason: str
+    changes: list[str]
+    line: str = "*"
+    function: str = "*"
+    kind: str = "equivalent"
+    met: int = 0
+
+    def holds_for(self, mutant: Mutant) -> bool:
+        return (
+            self.file == mutant.path
+            and self.line in ("*", mutant.where)
+            and self.function in ("*", mutant.function)
+            and ("*" in self.changes or mutant.change in self.changes)
+        )
+
+
+def read_reasons(path: Path) -> list[Reason]:
+    """The reasons of a TOML file, tables called `survivors`."""
+    if not path.exists():
+        return []
+    return [Reason(**entry) for entry in tomllib.loads(path.read_text("utf-8"))["survivors"]]
+
+
+def interval(killed: int, tried: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share: at home near 100 %, where ±1.96·√(p(1−p)/n) is not."""
+    share, spread = killed / tried, z * z / tried
+    middle = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * sqrt(share * (1 - share) / tried + spread / (4 * tried))
+    return middle - half, middle + half
+
+
+def report(
+    mutants: Sequence[Mutant], everything: Sequence[Mutant], results: Results, reasons: list[Reason]
+) -> str:
+    """The report on these mutants, which are all of `everything` or a sample of it."""
+    survivors: list[tuple[Mutant, Reason | None]] = []
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
+    for mutant in mutants:
+        outcome = results.outcome(mutant) or "not tried"
+        if outcome == "survived":
+            reason = next((each for each in reasons if each.holds_for(mutant)), None)
+            survivors.append((mutant, reason))
+            if reason:
+                reason.met += 1
+                outcome = reason.kind
+        for row in (_package(mutant), "all"):
+            rows[row][outcome] += 1
+    of_each = Counter(map(_package, everything)) + Counter({"all": len(everything)})
+    versions = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    lines = [
+        f"{date.today()}; Python {platform.python_version()}, {versions}.",
+        "",
+        "| package | mutants | tried | killed | timed out | equivalent | accepted | unexplained "
+        "| errors | score | without equivalents |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    in_order = sorted(rows, key=lambda name: (name == "all", name))
+    lines += [_row(name, of_each[name], rows[name]) for name in in_order]
+    lines += ["", *_survivors(survivors)]
+    unused = [each for each in reasons if not each.met]
+    if unused and len(mutants) == len(everything):
+        lines += ["", "Reasons in `survivors.toml` that no survivor needs any more:", ""]
+        lines += [f"- {each.file}: {each.function}: {_code(each.line)}" for each in unused]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, total: int, counts: Counter[str]) -> str:
+    killed, errors = counts["killed"] + counts["timed out"], counts["error"] + counts["unsure"]
+    tried = sum(counts.values()) - counts["not tried"]
+    cells = [name, total, tried, counts["killed"], counts["timed out"]]
+    cells += [counts["equivalent"], counts["accepted"], counts["survived"], errors]
+    for share in (tried, tried - counts["equivalent"]):
+        cells.append(_score(killed, share, tried == total))
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _score(killed: int, tried: int, all_tried: bool) -> str:
+    if not tried:
+        return "—"
+    text = f"{killed / tried:.1%}"
+    if not all_tried:
+        low, high = interval(killed, tried)
+        text += f" ({low:.1%} to {high:.1%})"
+    return text
+
+
+def _survivors(survivors: Iterable[tuple[Mutant, Reason | None]]) -> list[str]:
+    by_file: dict[str, list[tuple[Mutant, Reason | None]]] = defaultdict(list)
+    for mutant, reason in survivors:
+        by_file[mutant.path].append((mutant, reason))
+    lines = []
+    for path in sorted(by_file):
+        lines += [f"### {path}", "", "| line | change | kind | reason |", "|--:|---|---|---|"]
+        for mutant, reason in sorted(by_file[path], key=lambda pair: pair[0].number):
+            kind, why = (reason.kind, reason.reason) if reason else ("**unexplained**", "")
+            place = f"{mutant.line} {_code(mutant.function)}" if mutant.function else mutant.line
+            lines.append(f"| {place} | {_code(mutant.change)} | {kind} | {why} |")
+        lines.append("")
+    return lines
+
+
+def _package(mutant: Mutant) -> str:
+    parts = Path(mutant.path).parent.parts
+    return "/".join(parts[1:]) or "."
+
+
+def _code(text: str, longest: int = 120) -> str:
+    text = " ".join(text.split()).replace("|", "\\|").replace("`", "'")
+    return f"`{text if len(text) <= longest else text[: longest - 1] + '…'}`"

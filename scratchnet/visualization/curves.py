@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.visualization.colours import BLUE, DARK, GREEN, GREY, ORANGE
+from scratchnet.visualization.colours import BLUE, DARK, GREEN, GREY, ORANGE, line_look
 from scratchnet.visualization.libraries import require
-from scratchnet.visualization.style import drawing
+from scratchnet.visualization.runs import epochs_and_curves
+from scratchnet.visualization.style import WEB_WIDTH, drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,14 +97,17 @@ def history(history: Any) -> Figure:
 
     Args:
         history: what `fit` returned (then epochs without a validation are left out of its curve),
-            or a mapping of names to values, one an epoch, such as Keras's `History.history`.
+            a mapping of names to values, one an epoch, such as Keras's `History.history`, or the
+            path of a file that `callbacks.CSVLogger` wrote.
 
     Raises:
-        ValueError: there are no epochs, or a mapping's values are not one for each epoch.
-        TypeError: it is neither of the two.
+        ValueError: there are no epochs, a mapping's values are not one for each epoch, or a file
+            is of another kind.
+        TypeError: it is none of the three.
+        FileNotFoundError: there is no such file.
         ModuleNotFoundError: matplotlib, or pandas for a History, is not installed.
     """
-    epochs, curves = _epochs_and_curves(history)
+    epochs, curves = epochs_and_curves(history)
     names = [name for name in curves if not (name.startswith("val_") and name[4:] in curves)]
     names.sort(key=lambda name: name != "loss")  # the loss first, the metrics as they come
     ticker = require("matplotlib.ticker")
@@ -136,29 +140,51 @@ def history(history: Any) -> Figure:
     return figure
 
 
-def _epochs_and_curves(history: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The epochs, counted from 1, and the values of each name, NaN where there are none."""
-    if hasattr(history, "frame"):
-        frame = history.frame()
-        epochs = frame.index.to_numpy() + 1
-        curves = {str(name): frame[name].to_numpy(np.float64) for name in frame.columns}
-    elif isinstance(history, Mapping):
-        curves = {str(name): np.asarray(values, np.float64) for name, values in history.items()}
-        lengths = {name: len(values) for name, values in curves.items()}
-        if len(set(lengths.values())) > 1:
-            raise ValueError(
-                f"history received values of different lengths: {lengths}. Expected one value for "
-                f"each epoch; pass the History that fit returned, which knows the epochs."
-            )
-        epochs = np.arange(1, max(lengths.values(), default=0) + 1)
-    else:
-        raise TypeError(
-            f"history received {type(history).__name__}. Expected what fit returned, or a dict of "
-            f"lists such as its .history."
-        )
-    if len(epochs) == 0 or not curves:
-        raise ValueError("history received no epochs. Expected at least one; call fit first.")
-    return epochs, curves
+def compare_runs(runs: Mapping[str, Any], metric: str = "val_loss") -> Figure:
+    """One metric of several runs, a line for each, and which of them was best when.
+
+    Args:
+        runs: {name: a run, as `history` takes it}.
+        metric: what to draw. Of names that hold "loss" or "error" the least is the best, of others
+            the largest.
+
+    Raises:
+        ValueError: no runs, or one without this metric; and as `history`.
+        ModuleNotFoundError: matplotlib, or pandas for a History, is not installed.
+    """
+    if not runs:
+        raise ValueError("compare_runs received no runs. Expected {name: what fit returned}.")
+    ticker = require("matplotlib.ticker")
+    least = any(word in metric for word in ("loss", "error"))
+    best: tuple[float, str, int] | None = None
+    with drawing(WEB_WIDTH - 1, 4.4) as figure:
+        axes = figure.subplots()
+        for k, (name, run) in enumerate(runs.items()):
+            epochs, curves = epochs_and_curves(run)
+            if metric not in curves:
+                raise ValueError(
+                    f"The run {name!r} has no {metric!r}, but {sorted(curves)}. Expected the name "
+                    f"of one of them, in every run; pass validation_data to fit for val_…"
+                )
+            values = curves[metric]
+            seen = np.isfinite(values)
+            look = line_look(k) | ({} if len(epochs) <= 20 else {"marker": None})
+            axes.plot(epochs[seen], values[seen], label=str(name), **look)
+            if not seen.any():
+                continue
+            at = int((np.nanargmin if least else np.nanargmax)(np.where(seen, values, np.nan)))
+            key = float(values[at]) * (1 if least else -1)
+            if best is None or key < best[0]:
+                best = (key, str(name), int(epochs[at]))
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(metric.replace("_", " "))
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        axes.grid(axis="y")
+        axes.legend()
+        if best is not None:
+            value = abs(best[0]) if best[0] * (1 if least else -1) >= 0 else -abs(best[0])
+            axes.set_title(f"Best: {best[1]} with {value:.4g} in epoch {best[2]}")
+    return figure
 
 
 def _dot(values: np.ndarray) -> dict[str, Any]:

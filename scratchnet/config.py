@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import operator
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 _FLOATS = ("float16", "float32", "float64")
 _floatx = "float32"
 _threads: int | None = None
-_blas_limits: Any = None  # what `set_threads` did to NumPy's BLAS
+_CONVOLUTIONS = ("auto", "blocks", "winograd_2x2", "winograd_4x4")
+_convolution = "auto"
+_here: ContextVar[str | None] = ContextVar("convolution_algorithm", default=None)
 
 
 def floatx() -> str:
@@ -58,7 +62,7 @@ def set_threads(number: int | None) -> None:
     1
     >>> set_threads(None)
     """
-    global _threads, _blas_limits
+    global _threads
     if number is not None:
         try:
             wanted = operator.index(number)
@@ -71,16 +75,12 @@ def set_threads(number: int | None) -> None:
                 f"NUMBA_NUM_THREADS before Python starts."
             )
         number = wanted
-    if _blas_limits is not None:
-        _blas_limits.restore_original_limits()
-        _blas_limits = None
-    if number is not None:
-        try:
-            from threadpoolctl import threadpool_limits  # here, for `import scratchnet` is quick
-
-            _blas_limits = threadpool_limits(number, user_api="blas")
-        except ImportError:  # no kernels here either, so one thread computes
-            pass
+    try:
+        from scratchnet.blas_threads import limit_blas  # here, for `import scratchnet` is quick
+    except ImportError:  # no threadpoolctl: then no kernels either, and one thread computes
+        pass
+    else:
+        limit_blas(number)
     _threads = number
 
 
@@ -100,6 +100,48 @@ def _most_threads() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def convolution_algorithm() -> str:
+    """What computes convolutions: "auto", or what `set_convolution_algorithm` said."""
+    return _here.get() or _convolution
+
+
+def set_convolution_algorithm(name: str) -> None:
+    """Choose what computes convolutions from now on, where it can; see `ops.kernels.choice`.
+
+    Args:
+        name: "auto" (least work), "blocks" (sums in the order of the definition), or
+            "winograd_2x2" or "winograd_4x4" for all 3×3 kernels with strides 1.
+
+    Raises ValueError, and changes nothing, for any other name.
+    """
+    global _convolution
+    _convolution = _known_convolution(name)
+
+
+@contextmanager
+def using_convolution_algorithm(name: str) -> Iterator[None]:
+    """`set_convolution_algorithm` for a block of code, in this thread only.
+
+    >>> with using_convolution_algorithm("blocks"):
+    ...     convolution_algorithm()
+    'blocks'
+    """
+    token = _here.set(_known_convolution(name))
+    try:
+        yield
+    finally:
+        _here.reset(token)
+
+
+def _known_convolution(name: str) -> str:
+    if name not in _CONVOLUTIONS:
+        raise ValueError(
+            f"Unknown algorithm {name!r} of convolutions. Expected one of "
+            f"{', '.join(_CONVOLUTIONS)}; 'auto' chooses by the shapes."
+        )
+    return name
 
 
 def standardize_dtype(dtype: str | type | np.dtype | None) -> str:

@@ -11,8 +11,9 @@ from numba import prange
 from threadpoolctl import threadpool_info
 
 from scratchnet import config
+from scratchnet.blas_threads import is_of_scipy, one_blas_thread
 from scratchnet.ops.kernels.jit import jit
-from scratchnet.ops.kernels.threads import is_of_scipy, one_blas_thread, swap_threads
+from scratchnet.ops.kernels.threads import swap_threads
 
 # A kernel that asks Numba for the number of threads, as no other does, cannot be kept on disk
 pytestmark = pytest.mark.filterwarnings("ignore:Cannot cache compiled function")

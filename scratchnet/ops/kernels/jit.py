@@ -16,7 +16,7 @@ import numba
 import numpy as np
 
 from scratchnet import config
-from scratchnet.ops.kernels.threads import one_blas_thread as one_blas_thread
+from scratchnet.blas_threads import one_blas_thread as one_blas_thread
 from scratchnet.ops.kernels.threads import swap_threads
 
 CHUNKS = 16  # parts of a sum; fixed, so that the result does not depend on the threads

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test demo docs clean
+.PHONY: test demo docs notebooks clean
 
 test: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -22,6 +22,17 @@ demo: $(VENV)/installed
 docs: $(VENV)/installed
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --jobs 2 docs docs/_build
 	@echo "Open docs/_build/index.html"
+
+# The course: notebooks/*.ipynb from the .py files, executed; one with ONLY=03.
+notebooks: $(VENV)/installed
+	$(BIN)/python notebooks/build.py $(ONLY)
+
+bench: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks all $(ARGS)
+
+$(VENV)/installed-bench: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	touch $@
 
 clean:
 	rm -rf $(VENV)

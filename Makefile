@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test demo docs notebooks clean
+.PHONY: test demo docs notebooks bench clean
 
 test: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(name: str, arguments: argparse.Namespace, console: Console) -> None:
     """Measure one sub-command, print its report and write its files."""
     from benchmarks import ceiling, machine
-    from benchmarks.report import show, write
+    from benchmarks.report import show, write, write_index
     from benchmarks.settings import Settings
 
     busy = machine.others_busy()
@@ -58,7 +58,8 @@ def run(name: str, arguments: argparse.Namespace, console: Console) -> None:
     frame = command.measure(settings)
     report = command.report(frame, settings)
     show(report, console)
-    for path in write(name, frame, report, description, arguments.out):
+    paths = write(name, frame, report, description, arguments.out)
+    for path in [*paths, write_index(arguments.out)]:
         console.print(f"Saved {path}", soft_wrap=True, highlight=False)
 
 

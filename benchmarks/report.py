@@ -68,6 +68,32 @@ def markdown(report: Report, machine: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def write_index(folder: Path) -> Path:
+    """Write README.md: the summary of every page in the folder."""
+    lines = ["# Benchmarks", "", _INDEX_TEXT, ""]
+    for page in sorted(folder.glob("*.md")):
+        if page.name == _INDEX:
+            continue
+        title, *rest = page.read_text(encoding="utf-8").splitlines()
+        lines += [f"## [{title.removeprefix('# ')}]({page.name})", ""]
+        for line in rest[1:]:  # up to the first figure or table
+            if not line.startswith("- "):
+                break
+            lines.append(line)
+        lines.append("")
+    path = folder / _INDEX
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+_INDEX = "README.md"
+_INDEX_TEXT = (
+    "Written by `python -m benchmarks`, one page for each of its parts; `make bench` measures them "
+    "all. Both sides of a comparison take turns in one run, each in its own process. Figures do "
+    "not travel from one machine to another; ratios travel a little better."
+)
+
+
 def markdown_table(table: pd.DataFrame) -> str:
     """The table in GitHub's notation; columns of numbers to the right."""
     rows = [[str(cell).replace("|", "\\|") for cell in row] for row in table.to_numpy()]

@@ -65,22 +65,32 @@ def alternate(
         The timing of each side that did not fail.
     """
     counts: dict[str, int] = {}
+    figures: dict[str, list[float]] = {}
+
+    def left_out(name: str, failure: SideError) -> None:
+        counts.pop(name, None)
+        figures.pop(name, None)
+        tell(f"{name} is left out of {task}: {str(failure).strip().splitlines()[-1]}")
+
     for name, worker in workers.items():
         try:
             worker.prepare(task)
             worker.run()  # compiles
             once = worker.run()[0]
             counts[name] = 1 if once > turn else round(turn / min(once, *worker.run(2)))
+            figures[name] = []
         except SideError as failure:
-            tell(f"{name} is left out of {task}: {str(failure).strip().splitlines()[-1]}")
-    figures: dict[str, list[float]] = {name: [] for name in counts}
+            left_out(name, failure)
     for k in range(rounds):
-        names = [
-            name for name in counts if k < LEAST or sum(figures[name]) * counts[name] < PATIENCE
-        ]
-        for name in names[k % len(counts) :] + names[: k % len(counts)]:
+        order = list(counts)
+        for name in order[k % max(len(order), 1) :] + order[: k % max(len(order), 1)]:
+            if k >= LEAST and sum(figures[name]) * counts[name] > PATIENCE:
+                continue
             time.sleep(PAUSE)
-            figures[name].append(_turn(workers[name], counts[name]))
+            try:
+                figures[name].append(_turn(workers[name], counts[name]))
+            except SideError as failure:
+                left_out(name, failure)
     return {name: Timing(tuple(seconds)) for name, seconds in figures.items()}
 
 

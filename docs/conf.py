@@ -25,7 +25,7 @@ extensions = [
     "sphinx_design",
     "docstrings",
     "api_pages",
-    "notebooks",
+    "course_pages",
 ]
 exclude_patterns = ["_build", "_ext"]
 # A pattern of a table of contents may find nothing: some pages are made by other commands.
@@ -63,6 +63,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system
 html_theme_options = {
     "logo": {"text": "scratchnet"},
     "collapse_navbar": True,  # only the part of the tree where the reader is

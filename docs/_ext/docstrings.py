@@ -26,8 +26,8 @@ SECTIONS = re.compile(
 )
 CODE = re.compile(r"(``.+?``|`[^`]+`)", re.DOTALL)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-# "A. Author" or "2. " at the start of a line would open a list.
-ENUMERATOR = re.compile(r"(?m)^( *)(?=(?:[A-Za-z0-9]|[ivxIVX]+)[.)] )")
+# "A. Author" at the start of a line within a paragraph would open a list.
+ENUMERATOR = re.compile(r"(?<=\n)( *)(?=(?:[A-Za-z0-9]|[ivxIVX]+)[.)] )")
 
 
 def restructured(docstring: list[str]) -> list[str]:
@@ -72,7 +72,7 @@ def _prose(text: str) -> str:
     for i in range(0, len(parts), 2):
         escaped = re.sub(r"[\\*|]", r"\\\g<0>", parts[i])
         escaped = re.sub(r"(?<=\w)_(?!\w)", r"\\_", escaped)
-        parts[i] = ENUMERATOR.sub(r"\1\\", escaped) if i else escaped
+        parts[i] = ENUMERATOR.sub(r"\1\\", escaped)
     for i in range(1, len(parts), 2):
         # Markup has to stand apart from letters; "\ " is a gap that is not shown.
         before = r"\ " if re.search(r"[^\s(\[{<\"'/:-]$", parts[i - 1]) else ""

@@ -1,8 +1,12 @@
 """Brings the course into the site: copies `notebooks/*.ipynb` to `docs/notebooks`, outputs and all.
 
-Sphinx reads only what lies under `docs`. On the way two things are put right: links that leave
-the folder are one step longer from there, and animations lose the icon font that matplotlib
-fetches from another server, since the theme has these icons already.
+Sphinx reads only what lies under `docs`. On the way three things are put right for a page that no
+Python stands behind and that loads nothing from other servers:
+
+- Links that leave the folder are one step longer from there.
+- Widgets of ipywidgets are left out: their sliders would move nothing. The picture or the animation
+  that stands beside each of them stays.
+- Animations lose the icon font that matplotlib fetches; the theme has these icons already.
 """
 
 from __future__ import annotations
@@ -12,16 +16,20 @@ import re
 from pathlib import Path
 from typing import Any
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 ICON_FONT = re.compile(r"<link\b[^>]*font-awesome[^>]*>")
 
 
 def moved(notebook: dict[str, Any]) -> dict[str, Any]:
     """The notebook as it has to be in `docs/notebooks`."""
+    notebook["metadata"].pop("widgets", None)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             text = "".join(cell["source"])
             text = re.sub(r"\]\(\.\./(?!docs/)", "](../../", text)
             cell["source"] = text.replace("](../docs/", "](../")
+        if "outputs" in cell:
+            cell["outputs"] = [o for o in cell["outputs"] if WIDGET not in o.get("data", {})]
         for output in cell.get("outputs", []):
             if "text/html" in output.get("data", {}):
                 html = "".join(output["data"]["text/html"])

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.visualization.colours import PALE
+from scratchnet.visualization.colours import PALE, paper
 from scratchnet.visualization.libraries import require
-from scratchnet.visualization.style import drawing
+from scratchnet.visualization.style import WEB_WIDTH, drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,15 +42,15 @@ def confusion_matrix(y_true: Any, y_pred: Any, class_names: Sequence[str]) -> Fi
     counts = counts.reshape(classes, classes)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     seaborn = require("seaborn")
-    size = 3.0 + 0.62 * classes
-    with drawing(size + 1.2, size) as figure:
+    size = min(2.6 + 0.56 * classes, WEB_WIDTH - 1)
+    with drawing(size + 1, size) as figure:
         axes = figure.subplots()
         seaborn.heatmap(
             share,
             ax=axes,
             vmin=0,
             vmax=1,
-            cmap="Blues",
+            cmap=paper(),
             annot=counts,
             fmt="d",
             annot_kws={"fontsize": 9},

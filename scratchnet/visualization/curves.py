@@ -113,7 +113,7 @@ def history(history: Any) -> Figure:
     ticker = require("matplotlib.ticker")
     columns = min(len(names), 2)
     rows = -(-len(names) // columns)
-    with drawing(5.2 * columns, 3.8 * rows) as figure:
+    with drawing(WEB_WIDTH / 2 * columns, 3.8 * rows) as figure:
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, name in zip(grid, names, strict=False):
             axes.plot(epochs, curves[name], color=BLUE, label="training", **_dot(epochs))

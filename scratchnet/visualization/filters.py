@@ -10,7 +10,7 @@ import numpy as np
 from scratchnet.visualization.colours import POSITIVE, SIGNED
 from scratchnet.visualization.libraries import require
 from scratchnet.visualization.pictures import as_picture, draw_picture
-from scratchnet.visualization.style import drawing, plain_image_axes, small_title
+from scratchnet.visualization.style import WEB_WIDTH, drawing, plain_image_axes, small_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,8 @@ def filters(kernel: np.ndarray, limit: int = 64) -> Figure:
     count = len(pictures)
     shown = _limited(count, limit)
     rows, columns = _grid(shown)
-    with drawing(1.0 * columns + 1.4, 1.08 * rows + 0.9) as figure:
+    tile = min(1.0, (WEB_WIDTH - 1.4) / columns)
+    with drawing(tile * columns + 1.4, (tile + 0.08) * rows + 0.9) as figure:
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         drawn = [_draw_filter(axes, pictures, k) for k, axes in enumerate(grid[:shown])]
         _remove(grid[shown:])
@@ -63,7 +64,8 @@ def feature_maps(maps: np.ndarray, image: np.ndarray | None = None, limit: int =
     shown = _limited(count, limit)
     first = 0 if picture is None else 1
     rows, columns = _grid(shown + first)
-    with drawing(1.15 * columns + 1.4, 1.25 * rows + 0.9) as figure:
+    tile = min(1.15, (WEB_WIDTH - 1.4) / columns)
+    with drawing(tile * columns + 1.4, (tile + 0.1) * rows + 0.9) as figure:
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         if picture is not None:
             draw_picture(grid[0], picture, "image")
@@ -106,8 +108,8 @@ def filters_and_feature_maps(
     rows = math.ceil(shown / columns)
 
     # Inches; every picture has its place, for a filter belongs close to its map.
-    margin, tile, image_size, bars = 0.35, 0.9, 2.6, 1.0
-    step_x, step_y, pair_gap, top = tile + 0.12, 2 * tile + 0.42, 0.06, 0.85
+    margin, tile, image_size, bars = 0.25, 0.64, 1.68, 0.9
+    step_x, step_y, pair_gap, top = tile + 0.11, 2 * tile + 0.42, 0.06, 0.85
     grid_x = 2 * margin + image_size
     width = grid_x + columns * step_x + bars
     height = max(top + rows * step_y - 0.1, top + image_size + margin)

@@ -287,9 +287,11 @@ def test_both_ways_to_the_gradient_of_an_image_are_exact(case):
     window = conv2d_window(x.shape, kernel.shape, strides, padding, dilation, 1)
     dy = np.random.default_rng(0).integers(-8, 9, (len(x), *window.output, kernel.shape[3]))
     exact = formulas.conv2d_input_gradient(dy, kernel, x.shape, strides, padding, dilation)
-    for way in (correlation.input_gradient, scattering.scattered_input_gradient):
-        arguments = dy.astype(np.float32), kernel.astype(np.float32), x.shape
-        assert np.array_equal(way(*arguments, window, strides, dilation), exact)
+    arguments = dy.astype(np.float32), kernel.astype(np.float32), x.shape
+    geometry = window, strides, dilation
+    in_blocks = correlation.input_gradient(*arguments, *geometry, correlation.correlate)
+    assert np.array_equal(in_blocks, exact)
+    assert np.array_equal(scattering.scattered_input_gradient(*arguments, *geometry), exact)
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,9 @@ class _Block:
         return added
 
 
-def _arrays(context: Any, builder: ir.IRBuilder, kinds: tuple, values: tuple) -> list[ir.Value]:
+def arrays_as_addresses(
+    context: Any, builder: ir.IRBuilder, kinds: tuple, values: tuple
+) -> list[ir.Value]:
     """The arguments, arrays as the addresses of their data."""
     return [
         context.make_array(kind)(context, builder, value).data
@@ -171,7 +173,7 @@ def _compiled_multiply(  # type: ignore[no-untyped-def]
     )
 
     def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-        x, positions, row, cells, first, end, w, start, y, targets, add = _arrays(
+        x, positions, row, cells, first, end, w, start, y, targets, add = arrays_as_addresses(
             context, builder, signature.args, values
         )
         block = _Block(context, builder, signature.args[0])
@@ -205,7 +207,7 @@ def _compiled_multiply_transposed(  # type: ignore[no-untyped-def]
     signature = types.void(x, positions, types.intp, types.intp, cells, types.intp, dy, w, targets)
 
     def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-        x, positions, first, end, cells, row, dy, w, targets = _arrays(
+        x, positions, first, end, cells, row, dy, w, targets = arrays_as_addresses(
             context, builder, signature.args, values
         )
         block = _Block(context, builder, signature.args[0])

@@ -1,21 +1,25 @@
-"""Convolution by the kernel that suits its shape. Meaning: `ops.formulas.convolution`.
+"""Convolution by the algorithm that suits its shape. Meaning: `ops.formulas.convolution`.
 
-What can compute it: products of blocks (`correlation`, `kernel_gradient`), and for the gradient of
-an image with few channels products that are scattered afterwards (`scattering`).
+`ops.kernels.choice` chooses; the algorithms are in `correlation`, `kernel_gradient`, `scattering`
+and `winograd`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from scratchnet.ops import formulas
 from scratchnet.ops.geometry import Pair, conv2d_window
 from scratchnet.ops.kernels import correlation
+from scratchnet.ops.kernels.choice import WINOGRAD, choose
 from scratchnet.ops.kernels.jit import ready, served
 from scratchnet.ops.kernels.kernel_gradient import kernel_gradient
-from scratchnet.ops.kernels.scattering import prefers_scattering, scattered_input_gradient
+from scratchnet.ops.kernels.patches import forward_view
+from scratchnet.ops.kernels.scattering import scattered_input_gradient
+from scratchnet.ops.kernels.winograd import winograd_correlate, winograd_kernel_gradient
 
 
 def conv2d(
@@ -31,12 +35,12 @@ def conv2d(
     if not served(x, kernel):
         return formulas.conv2d(x, kernel, strides, padding, dilation, groups)
 
-    return _over_groups(
-        lambda x, kernel: correlation.forward(x, kernel, window, strides, dilation),
-        groups,
-        x,
-        kernel,
-    )
+    def part(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+        shape = len(x), *window.output
+        chosen = choose("forward", shape, kernel.shape, strides, dilation, x.dtype)
+        return correlation.forward(x, kernel, window, strides, dilation, _product(chosen))
+
+    return _over_groups(part, groups, x, kernel)
 
 
 def conv2d_input_gradient(
@@ -56,9 +60,13 @@ def conv2d_input_gradient(
         )
 
     def part(dy: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-        scattered = prefers_scattering(kernel.shape, strides, dy.dtype)
-        compute = scattered_input_gradient if scattered else correlation.input_gradient
-        return compute(dy, kernel, input_shape, window, strides, dilation)
+        n, height, width = input_shape[:3]
+        arguments = kernel.shape, strides, dilation, dy.dtype
+        chosen = choose("input gradient", (n, height, width), *arguments)
+        geometry = input_shape, window, strides, dilation
+        if chosen == "scattering":
+            return scattered_input_gradient(dy, kernel, *geometry)
+        return correlation.input_gradient(dy, kernel, *geometry, _product(chosen))
 
     return _over_groups(part, groups, dy, kernel)
 
@@ -80,8 +88,13 @@ def conv2d_kernel_gradient(
         )
 
     def part(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
-        shape = (*kernel_shape[:3], dy.shape[-1])
-        return kernel_gradient(dy, x, shape, window, strides, dilation)
+        of_group = (*kernel_shape[:3], dy.shape[3])
+        shape = len(x), *window.output
+        chosen = choose("kernel gradient", shape, of_group, strides, dilation, x.dtype)
+        view = forward_view(of_group[:2], window, strides, dilation)
+        if chosen in WINOGRAD:
+            return winograd_kernel_gradient(dy, x, of_group, view, WINOGRAD[chosen])
+        return kernel_gradient(dy, x, of_group, view)
 
     return _over_groups(part, groups, dy, x)
 
@@ -99,6 +112,13 @@ def conv2d_backward(
     arguments = (strides, padding, dilation, groups)
     dx = conv2d_input_gradient(dy, kernel, x.shape, *arguments)
     return dx, conv2d_kernel_gradient(dy, x, kernel.shape, *arguments)
+
+
+def _product(algorithm: str) -> Callable[..., None]:
+    """What multiplies patches and kernel."""
+    if algorithm in WINOGRAD:
+        return partial(winograd_correlate, m=WINOGRAD[algorithm])
+    return correlation.correlate
 
 
 def _over_groups(

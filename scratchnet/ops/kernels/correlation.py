@@ -19,6 +19,8 @@ Traffic: x and W are read and y is written once, as far as the caches hold a til
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import prange
 
@@ -39,12 +41,20 @@ _DEPTH = 256  # rows of a panel that are multiplied in one go
 
 
 def forward(
-    x: np.ndarray, kernel: np.ndarray, window: Window, strides: Pair, dilation: Pair
+    x: np.ndarray,
+    kernel: np.ndarray,
+    window: Window,
+    strides: Pair,
+    dilation: Pair,
+    product: Callable[..., None],
 ) -> np.ndarray:
-    """y of `formulas.conv2d` with one group."""
+    """y of `formulas.conv2d` with one group.
+
+    `product` is `correlate`, or for strides and dilation of 1 what takes its place.
+    """
     y = empty((len(x), *window.output, kernel.shape[3]), x.dtype)
     view = forward_view(kernel.shape[:2], window, strides, dilation)
-    correlate(x, pack(kernel.reshape(-1, kernel.shape[3])), y, view)
+    product(x, pack(kernel.reshape(-1, kernel.shape[3])), y, view)
     return y
 
 
@@ -55,8 +65,9 @@ def input_gradient(
     window: Window,
     strides: Pair,
     dilation: Pair,
+    product: Callable[..., None],
 ) -> np.ndarray:
-    """dx of `formulas.conv2d_input_gradient` with one group."""
+    """dx of `formulas.conv2d_input_gradient` with one group; `product` as in `forward`."""
     dx = empty((*input_shape[:3], kernel.shape[2]), dy.dtype)
     pads = window.pad_rows[0], window.pad_columns[0]
     rows, columns = (
@@ -71,7 +82,7 @@ def input_gradient(
         for j, b, places, q in columns:
             if len(a) and len(b):
                 view = View((p, q), (1, 1), lines, places)
-                correlate(dy, pack_turned(kernel, a, b), dx, view, strides, (i, j))
+                product(dy, pack_turned(kernel, a, b), dx, view, strides, (i, j))
     return dx
 
 

@@ -18,13 +18,12 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from scratchnet.ops.geometry import Pair, Window
 from scratchnet.ops.kernels.blocks import ROWS, lanes, multiply_transposed
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty, zeros
 from scratchnet.ops.kernels.patches import (
+    View,
     cells_of,
-    forward_view,
     read_tile,
     tiles_of,
     whole_blocks,
@@ -36,16 +35,10 @@ _PARTIALS = 2**22  # bytes of all partial sums together, unless one is larger
 
 
 def kernel_gradient(
-    dy: np.ndarray,
-    x: np.ndarray,
-    kernel_shape: tuple[int, ...],
-    window: Window,
-    strides: Pair,
-    dilation: Pair,
+    dy: np.ndarray, x: np.ndarray, kernel_shape: tuple[int, ...], view: View
 ) -> np.ndarray:
-    """dkernel of `formulas.conv2d_kernel_gradient` with one group."""
+    """dkernel of `formulas.conv2d_kernel_gradient` with one group; view: as forward."""
     kh, kw, channels, filters = kernel_shape
-    view = forward_view((kh, kw), window, strides, dilation)
     of_part = _channels_of_a_part(channels)
     pitch = of_part + 16 if of_part % 32 == 0 and channels >= _CHANNELS else None
     tiles = tiles_of(view, x.shape, x.itemsize, _POSITIONS, of_part, pitch)

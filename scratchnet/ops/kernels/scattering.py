@@ -18,7 +18,7 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops.geometry import Pair, Window
-from scratchnet.ops.kernels.blocks import ROWS, lanes, multiply
+from scratchnet.ops.kernels.blocks import ROWS, multiply
 from scratchnet.ops.kernels.correlation import pack
 from scratchnet.ops.kernels.jit import jit
 from scratchnet.ops.kernels.memory import empty
@@ -41,15 +41,6 @@ def scattered_input_gradient(
     size = kernel.shape[0], kernel.shape[1]
     _scatter(dy, packed.reshape(-1), len(packed), dx, size, strides, dilation, pads)
     return dx
-
-
-def prefers_scattering(kernel_shape: tuple[int, ...], strides: Pair, dtype: np.dtype) -> bool:
-    """Whether scattering does less work than the other way, by lanes that are multiplied."""
-    kh, kw, channels, filters = kernel_shape
-    width = lanes(dtype)
-    patch = kh * kw * channels
-    correlated = kh * kw * filters * -(-channels // width) * width
-    return -(-patch // width) * width * filters + 2 * width * patch < correlated
 
 
 def _scatter_lines(dy, w, panels, dx, size, strides, dilation, pads):  # type: ignore[no-untyped-def]

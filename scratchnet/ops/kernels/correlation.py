@@ -142,7 +142,8 @@ def _pack_panels(w, packed):  # type: ignore[no-untyped-def]
         for panel in range(panels):
             first = panel * width
             used = min(width, w.shape[1] - first)
-            packed[panel, k, :used] = w[k, first : first + used]
+            for f in range(used):  # a slice of an array = another takes seconds to compile
+                packed[panel, k, f] = w[k, first + f]
             packed[panel, k, used:] = 0
 
 
@@ -177,17 +178,24 @@ def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # typ
         rows = (count + ROWS - 1) // ROWS * ROWS
         scratch = np.empty(tiles.scratch, x.dtype)
         positions = np.empty(rows, np.int64)
-        read_tile(x, begin, end, 0, tiles, scratch, positions)
+        # int64, as the other caller has it: a literal 0 is a type of its own to be compiled for
+        read_tile(x, begin, end, np.int64(0), tiles, scratch, positions)
         source = scratch if tiles.copied else flat
         targets = np.empty(rows, np.int64)
-        for r in range(rows):
-            line, q = divmod(min(r, count - 1), tiles.columns)
-            n, p = divmod(begin + line, tiles.image_lines)
-            i, j = p * step[0] + rest[0], q * step[1] + rest[1]
-            targets[r] = ((n * out_rows + i) * out_columns + j) * filters
+        r = 0
+        for line in range(begin, end):
+            n, p = divmod(line, tiles.image_lines)
+            row = n * out_rows + p * step[0] + rest[0]
+            for q in range(tiles.columns):
+                targets[r] = (row * out_columns + q * step[1] + rest[1]) * filters
+                r += 1
+        for r in range(count, rows):
+            targets[r] = targets[count - 1]
         # A last panel with unused lanes must not write beyond its filters: it has a place aside
         edge = np.empty(rows * width if filters % width else 0, x.dtype)
-        edge_targets = np.arange(rows) * width
+        edge_targets = np.empty(rows, np.int64)
+        for r in range(rows):
+            edge_targets[r] = r * width
         first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
         for k in range(0, depth, longest):
             k_end = min(depth, k + longest)

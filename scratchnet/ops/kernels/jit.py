@@ -17,6 +17,7 @@ import numpy as np
 
 from scratchnet import config
 from scratchnet.blas_threads import one_blas_thread as one_blas_thread
+from scratchnet.ops.kernels.compilation import compiled
 from scratchnet.ops.kernels.threads import swap_threads
 
 CHUNKS = 16  # parts of a sum; fixed, so that the result does not depend on the threads
@@ -35,13 +36,9 @@ def jit(
         work: how long the kernel takes for a byte of its arguments, where 1 stands for a copy or a
             sum. A kernel of 10 is shared out from a tenth of the bytes on.
     """
-    options = {"parallel": parallel, "nogil": True, "error_model": "numpy"}
-    try:
-        compiled = numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder for the cache can be written
-        compiled = numba.njit(**options)(function)
+    kernel = compiled(function, parallel=parallel, nogil=True, error_model="numpy")
     if not parallel or numba.config.DISABLE_JIT:
-        return compiled
+        return kernel
     shared_from = _SHARED_FROM / work
 
     def call(*arguments: Any) -> Any:
@@ -53,7 +50,7 @@ def jit(
         try:
             if size >= shared_from and before > 1:
                 swap_threads(min(before, config.threads()))
-            return compiled(*arguments)
+            return kernel(*arguments)
         finally:
             swap_threads(before)
 

@@ -31,6 +31,7 @@ from scratchnet.ops.kernels.patches import (
 
 _POSITIONS = 96  # output positions of a tile
 _CHANNELS = 128  # of a part, at most
+_FILTERS = 256  # from so many on dy is packed: rows far apart fall on few places of a cache
 _PARTIALS = 2**22  # bytes of all partial sums together, unless one is larger
 
 
@@ -50,7 +51,7 @@ def kernel_gradient(
     chunks = max(1, min(-(-CHUNKS // parts), count, _PARTIALS // size))
     partial = zeros((chunks, parts, panels, rows, width), x.dtype)
     cells = np.concatenate([cells, np.full(rows - len(cells), cells[-1])])
-    _gradient(dy, x, partial.reshape(chunks * parts, -1), cells, tiles, parts)
+    _gradient(dy, x, partial.reshape(chunks * parts, -1), cells, tiles, parts, filters >= _FILTERS)
     dkernel = empty(kernel_shape, x.dtype)
     _collect(partial, dkernel.reshape(kh * kw, channels, filters))
     return dkernel
@@ -62,7 +63,7 @@ def _channels_of_a_part(channels: int) -> int:
     return divisor if divisor >= _CHANNELS // 4 else channels
 
 
-def _kernel_gradient_tiles(dy, x, partial, cells, tiles, parts):  # type: ignore[no-untyped-def]
+def _kernel_gradient_tiles(dy, x, partial, cells, tiles, parts, packed):  # type: ignore[no-untyped-def]
     filters = dy.shape[3]
     flat, d_rows = x.reshape(-1), dy.reshape(-1)
     depth, width = len(cells), 64 // x.itemsize
@@ -71,33 +72,41 @@ def _kernel_gradient_tiles(dy, x, partial, cells, tiles, parts):  # type: ignore
     count = (lines + tiles.lines - 1) // tiles.lines
     chunks = len(partial) // parts
     most = tiles.lines * tiles.columns
+    packs = packed or filters % width > 0
     for task in prange(chunks * parts):
         chunk, part = task // parts, task % parts
         scratch = np.empty(tiles.scratch, x.dtype)
         source = scratch if tiles.copied else flat
         positions = np.empty(most, np.int64)
-        d_panels = np.empty(panels * most * width, x.dtype)
-        targets = np.arange(depth) * width
+        d_panels = np.empty(panels * most * width if packs else 0, x.dtype)
+        targets = np.empty(depth, np.int64)
+        for k in range(depth):
+            targets[k] = k * width
         sums = partial[task]
         for tile in range(chunk * count // chunks, (chunk + 1) * count // chunks):
             begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
             rows = (end - begin) * tiles.columns
             read_tile(x, begin, end, part * tiles.channels, tiles, scratch, positions[:rows])
-            for r in range(rows):
-                row = (begin * tiles.columns + r) * filters
-                for panel in range(panels):
-                    f, to = panel * width, (panel * most + r) * width
-                    used = min(width, filters - f)
-                    for c in range(used):
-                        d_panels[to + c] = d_rows[row + f + c]
-                    for c in range(used, width):
-                        d_panels[to + c] = 0
+            start = begin * tiles.columns * filters
+            if packs:
+                for r in range(rows):
+                    row = start + r * filters
+                    for panel in range(panels):
+                        f, to = panel * width, (panel * most + r) * width
+                        used = min(width, filters - f)
+                        for c in range(used):
+                            d_panels[to + c] = d_rows[row + f + c]
+                        for c in range(used, width):
+                            d_panels[to + c] = 0
             for panel in range(panels):
                 into = sums[panel * depth * width :]
-                d_panel = d_panels[panel * most * width :]
+                if packs:
+                    d_panel, step = d_panels[panel * most * width :], width
+                else:
+                    d_panel, step = d_rows[start + panel * width :], filters
                 for k in range(0, depth, ROWS):
                     multiply_transposed(
-                        source, positions, 0, rows, cells, k, d_panel, into, targets
+                        source, positions, rows, cells, k, d_panel, step, into, targets
                     )
 
 

@@ -149,8 +149,10 @@ def _copy_line(x, n, i, channel, tiles, scratch, start):  # type: ignore[no-unty
         first, end = max(tiles.left, 0), min(columns, tiles.left + tiles.width)
         here += (first - tiles.left) * channels
         line = x[n, i].reshape(-1)[first * channels : end * channels]
+        inside = scratch[here : here + len(line)]
         scratch[start:here] = 0
-        scratch[here : here + len(line)] = line
+        for c in range(len(line)):  # `inside[:] = line` takes seconds to compile
+            inside[c] = line[c]
         scratch[here + len(line) : start + tiles.width * channels] = 0
     else:
         for cell in range(tiles.width):
@@ -189,8 +191,7 @@ def _read_tile(x, begin, end, channel, tiles, scratch, positions):  # type: igno
         for q in range(tiles.columns):
             positions[r] = start + q * tiles.column_step * tiles.pitch
             r += 1
-    for i in range(r, len(positions)):
-        positions[i] = positions[r - 1]
+    positions[r:] = positions[r - 1]
 
 
 read_tile = jit(_read_tile, parallel=False)

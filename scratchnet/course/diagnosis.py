@@ -24,6 +24,8 @@ def cause(got: np.ndarray, expected: np.ndarray, sizes: Mapping[str, float]) -> 
         got, expected: arrays that differ.
         sizes: numbers by which the answer may be off, by name.
     """
+    if not got.size or not expected.size:
+        return ""
     if got.shape != expected.shape:
         return _of_shape(got, expected)
     if not np.isfinite(got).all() and np.isfinite(expected).all():
@@ -68,8 +70,8 @@ def _of_values(got: np.ndarray, expected: np.ndarray, sizes: Mapping[str, float]
 
 
 def _factors(got: np.ndarray, expected: np.ndarray, sizes: Mapping[str, float]) -> Iterator[str]:
-    largest = np.unravel_index(np.abs(expected).argmax(), expected.shape) if expected.size else ()
-    if not expected.size or expected[largest] == 0:
+    largest = np.unravel_index(np.abs(expected).argmax(), expected.shape)
+    if expected[largest] == 0:
         return
     factor = float(got[largest] / expected[largest])
     if not np.isfinite(factor) or factor in (0, 1) or not _near(got / factor, expected):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.ops import use
 from scratchnet.random import set_random_seed
 
 
@@ -58,13 +59,16 @@ def _without_docstring(text: str) -> str:
     return "\n".join(lines[: first.lineno - 1] + lines[first.end_lineno :])
 
 
-def start(seed: int = 0) -> None:
+def start(seed: int = 0, implementation: str = "formulas") -> None:
     """Make a notebook say the same every time it runs; its first line after the imports.
 
     Args:
         seed: of the library's generator.
+        implementation: who computes, as in `scratchnet.use`. The formulas need no compiling, and a
+            debugger can step through them; a notebook that trains wants "kernels".
     """
     import matplotlib.pyplot  # noqa: F401  (lets a notebook show figures)
 
     set_random_seed(seed)
+    use(implementation)
     np.set_printoptions(precision=4, suppress=True, linewidth=100)

@@ -26,8 +26,8 @@ SECTIONS = re.compile(
 )
 CODE = re.compile(r"(``.+?``|`[^`]+`)", re.DOTALL)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-# "A. Author" at the start of a line within a paragraph would open a list.
-ENUMERATOR = re.compile(r"(?<=\n)( *)(?=(?:[A-Za-z0-9]|[ivxIVX]+)[.)] )")
+# "A. Author" at the start of a line within a paragraph, or "x: S." in a section, would open a list.
+ENUMERATOR = re.compile(r"(\n *|^ +\w+: |\n +\w+: )(?=(?:[A-Za-z0-9]|[ivxIVX]+)[.)](?:\s|$))")
 
 
 def restructured(docstring: list[str]) -> list[str]:

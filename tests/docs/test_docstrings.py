@@ -18,6 +18,7 @@ from docstrings import restructured
         ("`a * b`", "``a * b``"),
         (r"a \ b", r"a \\ b"),
         ("after\nA. Author", "after\n\\A. Author"),
+        ("Args:\n    scores: S.\n    x: y", "Args:\n    scores: \\S.\n    x: y"),
     ],
 )
 def test_signs_mean_themselves_and_backquotes_mean_code(plain, marked):

@@ -98,9 +98,8 @@ def _cases(settings: Settings) -> Iterator[Operation]:
     for operation in convolutions:
         for direction in directions:
             yield replace(operation, direction=direction)
-    n = settings.pick(32, 4, 1)
-    for operation in _others(n):
-        yield operation
+    others = list(_others(settings.pick(32, 4, 1)))
+    yield from settings.pick(others, others, others[-1:])
 
 
 def _merged(first: list[Operation], second: list[Operation]) -> list[Operation]:

@@ -27,7 +27,7 @@ RED = "#C1272D"  # only for what is wrong; never the one sign of it
 
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, DARK, SKY)
 
-_DASHES = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 2, 1, 2)), (0, (8, 1.5)), "-")
+_DASHES = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 2, 1, 2)), (0, (8, 1.5)), (0, (3, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _HATCHES = ("", "///", "...", "\\\\\\", "", "xx")
 

@@ -81,10 +81,10 @@ def convolution_animation(
     direction: str = "forward",
     interval: int = 900,
 ) -> FuncAnimation:
-    """All steps of a convolution, one after the other; arguments as `convolution_step`.
+    """All steps of a convolution, one after the other, with the numbers in the cells.
 
-    `.to_jshtml()` is the animation for a notebook or a page, `.save("convolution.gif",
-    writer="pillow")` for a file.
+    Arguments as `convolution_step`. `.to_jshtml()` is the animation for a notebook or a page,
+    `.save("convolution.gif", writer="pillow")` for a file.
 
     Args:
         interval: milliseconds from one step to the next.
@@ -116,8 +116,9 @@ def convolution_steps(
     direction: str = "forward",
     limit: int = 6,
 ) -> Figure:
-    """Steps of a convolution on one page, for where nothing moves; arguments as
-    `convolution_step`.
+    """Steps of a convolution on one page, for where nothing moves.
+
+    Arguments as `convolution_step`.
 
     Args:
         limit: the largest number of steps to draw; of more, the first and the last and some evenly

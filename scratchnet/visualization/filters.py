@@ -40,7 +40,7 @@ def filters(kernel: np.ndarray, limit: int = 64) -> Figure:
         drawn = [_draw_filter(axes, pictures, k) for k, axes in enumerate(grid[:shown])]
         _remove(grid[shown:])
         title = f"{_shown(shown, count, 'filter')}, {_described(kernel)}"
-        figure.suptitle(title, fontweight="bold", fontsize=12)
+        figure.suptitle(title, x=0.02, ha="left")
         if np.shape(kernel)[2] != 3:
             _scale(figure, drawn[0], grid[:shown].tolist(), "weight")
     return figure
@@ -74,7 +74,7 @@ def feature_maps(maps: np.ndarray, image: np.ndarray | None = None, limit: int =
             for k, axes in enumerate(grid[first : first + shown])
         ]
         _remove(grid[first + shown :])
-        figure.suptitle(_shown(shown, count, "feature map"), fontweight="bold", fontsize=12)
+        figure.suptitle(_shown(shown, count, "feature map"), x=0.02, ha="left")
         _scale(figure, drawn[0], grid[: first + shown].tolist(), "activation")
     return figure
 

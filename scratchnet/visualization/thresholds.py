@@ -67,8 +67,10 @@ def roc_curve(y_true: Any, scores: Any, threshold: float | None = None) -> Figur
 
 
 def precision_recall_curve(y_true: Any, scores: Any, threshold: float | None = None) -> Figure:
-    """How many of those called positive are so, over the share of positives that are found;
-    arguments as `roc_curve`."""
+    """The share of those called positive that are so, over the share of positives that are found.
+
+    Arguments and errors as `roc_curve`.
+    """
     true, named = _checked("precision_recall_curve", y_true, scores)
     positives, negatives = int(true.sum()), int((~true).sum())
     with drawing(6.2, 5.8) as figure:

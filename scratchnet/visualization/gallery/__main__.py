@@ -33,7 +33,7 @@ written by `python -m scratchnet.visualization.gallery docs`.
 
 
 def examples(chapter: ModuleType) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """(name, example) in the order of the source."""
+    """(name, example) in the order of the source; the first of a function has its name."""
     for name, value in vars(chapter).items():
         if inspect.isfunction(value) and value.__module__ == chapter.__name__:
             yield name, value
@@ -89,13 +89,15 @@ def write(folder: Path) -> None:
         page.append(f"## {title}\n")
         for name, example in examples(chapter):
             scratchnet.set_random_seed(0)
-            drawn, function = example(), subject(name)
+            with scratchnet.use("formulas"):  # small examples are not worth compiling for
+                drawn, function = example(), subject(name)
             path = pictures / f"{name}.{'gif' if hasattr(drawn, 'to_jshtml') else 'png'}"
             if path.suffix == ".gif":
                 drawn.save(path, writer="pillow", dpi=100)
             else:
                 drawn.savefig(path, dpi=110)
-            page.append(f"### `{function.__name__}`\n\n{sentence(function)}\n")
+            if name == function.__name__:  # further examples follow the first
+                page.append(f"### `{name}`\n\n{sentence(function)}\n")
             page.append(f"![{name.replace('_', ' ')}](images/visualization/{path.name})\n")
             page.append(f"```python\n{code(example, chapter)}\n```\n")
     (folder / "visualization.md").write_text("\n".join(page).rstrip() + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scratchnet import Model, Sequential, datasets, layers, visualization
+from scratchnet import Sequential, datasets, layers, models, visualization
 
 
 def model_graph() -> Any:
@@ -16,7 +16,7 @@ def model_graph() -> Any:
     y = layers.Conv2D(16, 3, padding="same")(y)
     x = layers.ReLU()(layers.Add()([x, y]))
     scores = layers.Dense(10)(layers.GlobalAveragePooling2D()(x))
-    return visualization.model_graph(Model(image, scores, name="residual_block"))
+    return visualization.model_graph(models.Functional(image, scores, name="residual_block"))
 
 
 def feature_maps() -> Any:

@@ -94,3 +94,13 @@ def test_every_public_name_of_the_formulas_and_layers_has_its_place(site):
         first_names = {getattr(package, name).__name__ for name in package.__all__}
         missing = {name for name in first_names if f"{package.__name__}.{name}" not in places}
         assert not missing
+
+
+def test_a_notebook_shows_its_figures_and_not_their_names(site):
+    """A figure that was stored without its picture reads "<Figure size 640x480 with 1 Axes>"."""
+    named = [
+        path.name
+        for path in (site / "notebooks").glob("*.html")
+        if "Figure size" in path.read_text()
+    ]
+    assert named == []

@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_HOMES` says the same
     from scratchnet.metrics import Metric
     from scratchnet.models import Model, Sequential
     from scratchnet.ops import use
+    from scratchnet.ops.kernels.warmup import warmup
     from scratchnet.optimizers import Optimizer
     from scratchnet.random import set_random_seed
     from scratchnet.regularizers import Regularizer
@@ -76,6 +77,7 @@ __all__ = [
     "use",
     "utils",
     "visualization",
+    "warmup",
 ]
 
 # The module that defines a name; a name that is not here is a module itself.
@@ -92,6 +94,7 @@ _HOMES = {
     "Variable": "variable",
     "set_random_seed": "random",
     "use": "ops",
+    "warmup": "ops.kernels.warmup",
 }
 
 

@@ -1,4 +1,4 @@
-"""The command `scratchnet`: train, predict, and compare with Keras."""
+"""The command `scratchnet`: train, predict, compare with Keras, and compile ahead."""
 
 from __future__ import annotations
 
@@ -100,6 +100,12 @@ def compare(arguments: argparse.Namespace) -> None:
     )
 
 
+def warmup(arguments: argparse.Namespace) -> None:
+    """Compile the kernels ahead."""
+    for dtype in ("float32", "float64") if arguments.float64 else ("float32",):
+        sn.warmup(dtype, arguments.processes)
+
+
 def positive(text: str) -> int:
     """An argument that counts something, at least 1."""
     if not text.isdecimal() or int(text) < 1:
@@ -158,6 +164,12 @@ def parser() -> argparse.ArgumentParser:
         "--first", type=int, default=0, metavar="I", help="number of the first image, from 0 (0)"
     )
     count(command, "--count", "how many images (10)", 10)
+
+    command = add("warmup", warmup, "compile all kernels ahead, once for each machine")
+    command.add_argument(
+        "--float64", action="store_true", help="for float64 too, which takes as long again"
+    )
+    count(command, "--processes", "how many compile at a time (one for each core, up to 8)")
     return top
 
 

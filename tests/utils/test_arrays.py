@@ -85,5 +85,5 @@ def test_the_examples_are_right():
 
 def test_all_names_are_keras_s():
     assert set(sn.utils.__all__) <= set(dir(keras.utils))
-    top = {"ops", "use", "visualization", "inspection"}
+    top = {"ops", "use", "visualization", "inspection", "warmup"}
     assert set(sn.__all__) - top <= {*dir(keras), "set_random_seed"}

@@ -12,7 +12,8 @@ from tests.mutation.report import REASONS, read_reasons, report
 
 SOURCES = [f"scratchnet/{name}" for name in ("ops", "optimizers", "losses", "metrics")]
 TESTS = [f"tests/{name}" for name in ("ops", "optimizers", "losses", "metrics", "layers")]
-TESTS += ["tests/test_activations.py", "tests/inspection"]
+TESTS += ["tests/test_activations.py", "tests/test_coverage.py", "tests/inspection"]
+TESTS += ["tests/callbacks/test_monitoring.py", "tests/test_keras_dialect.py"]
 
 
 def main() -> None:

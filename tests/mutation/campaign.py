@@ -17,7 +17,15 @@ import pytest
 from tests.mutation.fork import Fork, run_all
 from tests.mutation.mutants import Mutant
 from tests.mutation.reach import Reach, measure, read, tracer
-from tests.mutation.trial import QUIET, HypothesisSettings, Memory, try_freshly, try_quickly
+from tests.mutation.trial import (
+    QUIET,
+    HypothesisSettings,
+    Judge,
+    Memory,
+    run_test,
+    try_freshly,
+    try_quickly,
+)
 
 # Imported once, before the first fork; their threads start later, at TensorFlow's first operation
 PRELOADED = "numpy scipy.linalg numba hypothesis h5py tensorflow keras"
@@ -40,6 +48,10 @@ class Results:
     def outcome(self, mutant: Mutant) -> str:
         """'killed', 'timed out', 'survived', 'unsure' (to be tried freshly), or "" (not tried)."""
         return self._entries.get(mutant.key, {}).get("outcome", "")
+
+    def killer(self, mutant: Mutant) -> str:
+        """The test that killed it, or ""."""
+        return self._entries.get(mutant.key, {}).get("by", "")
 
     def forget(self, mutant: Mutant) -> None:
         """Take it as not tried."""
@@ -123,8 +135,23 @@ class _Session:
                 (sure if ran[mutant.path].isdisjoint(mutant.statement) else unsure).append(mutant)
         _try_all("quickly", sure, reach, self.results, self.jobs, attempt, "survived")
         _try_all("quickly", unsure, reach, self.results, self.jobs, attempt, "unsure")
+        killers = {self.results.killer(mutant) for mutant in sure + unsure}
+        self._see_that_they_pass_alone([items[name] for name in killers if name in items])
         self.done = True
         return True
+
+    def _see_that_they_pass_alone(self, items: list[pytest.Item]) -> None:
+        """Raise RuntimeError where a test that killed a mutant needs no mutant to fail."""
+
+        def alone(item: pytest.Item) -> Fork[str]:
+            return Fork(item.nodeid, lambda: b"passed" if run_test(item, Judge()) else b"failed")
+
+        ends = run_all(map(alone, items), self.jobs)
+        if failed := sorted(end.name for end in ends if end.answer != b"passed"):
+            raise RuntimeError(
+                f"These tests fail when they run alone, so what they killed does not count: "
+                f"{', '.join(failed)}. Mend them, and try their mutants again."
+            )
 
 
 def _try_all(
@@ -140,10 +167,10 @@ def _try_all(
     kills: Counter[tuple[str, str]] = Counter()
 
     def fork(mutant: Mutant) -> Fork[Mutant]:
-        order = sorted(
-            reach.of(mutant),
-            key=lambda test: (reach.seconds[test] / (1 + kills[mutant.path, test]), test),
-        )
+        def cost(test: str) -> tuple[float, str]:
+            return reach.seconds[test] / (1 + kills[mutant.path, test]), test
+
+        order = [test for group in reach.of(mutant) for test in sorted(group, key=cost)]
         seconds = {test: reach.seconds[test] for test in order}
         return Fork(mutant, lambda: attempt(mutant, seconds).encode())
 

@@ -2,8 +2,9 @@
 
 Left out, because no behaviour hangs on them: docstrings, annotations, decorators (a kernel's
 options mean nothing uncompiled), `__all__`, `__repr__`, f-strings and all other prose (a string
-with a blank in it), and what stands behind `raise` or in `warnings.warn`. That the error or the
-warning comes at all, and when, is mutated like everything else.
+with a blank in it), what stands behind `raise` or in `warnings.warn`, assertions and `strict=True`
+of `zip`, and the −1 of `reshape` (any negative number does). That an error or a warning comes at
+all, and when, is mutated like everything else.
 """
 
 from __future__ import annotations
@@ -182,7 +183,7 @@ def _in_node(node: ast.AST, statement: ast.stmt, scopes: _Scopes) -> Iterator[_E
     match node:
         case ast.JoinedStr():
             return
-        case ast.Call(func=ast.Attribute(attr="warn")):
+        case ast.Call(func=ast.Attribute(attr="warn")) | ast.keyword(arg="strict") | ast.Assert():
             return
         case ast.Call(func=ast.Attribute(attr=name) as function) if name in _NAMES:
             yield _Edit(function, "attr", None, _NAMES[name], function, statement, scopes)
@@ -200,6 +201,7 @@ def _in_node(node: ast.AST, statement: ast.stmt, scopes: _Scopes) -> Iterator[_E
             for i, test in enumerate(node.ifs):
                 if not isinstance(test, ast.UnaryOp):
                     yield edit("ifs", _negated(test), i, test)
+    reshapes = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape"
     for field, value in ast.iter_fields(node):
         if field in _UNREAD:
             continue
@@ -211,7 +213,7 @@ def _in_node(node: ast.AST, statement: ast.stmt, scopes: _Scopes) -> Iterator[_E
             index = i if several else None
             for new in _replacements(part):
                 yield edit(field, new, index, part)
-            if isinstance(part, ast.AST):
+            if isinstance(part, ast.AST) and not (reshapes and isinstance(part, ast.UnaryOp)):
                 yield from _in_node(part, statement, scopes)
 
 

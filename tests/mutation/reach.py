@@ -26,16 +26,22 @@ class Reach:
     tests: dict[str, dict[int, set[str]]] = field(default_factory=dict)
     file: dict[str, str] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
+    idle: set[str] = field(default_factory=set)  # they meet none of the lines
 
-    def of(self, mutant: Mutant) -> set[str]:
-        """The tests that meet its line; if it runs at import only, those that its file serves."""
+    def of(self, mutant: Mutant) -> list[set[str]]:
+        """The tests for a mutant, the likeliest killers first.
+
+        They are those that meet its line. What runs at import has its effect elsewhere: a default
+        in its function, all else anywhere in its file; and tests that meet no line at all may read
+        a signature or a table.
+        """
         lines = self.tests.get(mutant.path, {})
-        met: set[str] = set()
         if not mutant.at_import:
-            met = met.union(*(lines.get(line, ()) for line in mutant.statement))
-        if not met:
-            met = met.union(*(lines.get(line, ()) for line in mutant.body))
-        return met or set().union(*lines.values())
+            met = set[str]().union(*(lines.get(line, ()) for line in mutant.statement))
+            if met:
+                return [met]
+        of_function = set[str]().union(*(lines.get(line, ()) for line in mutant.body))
+        return [of_function or set[str]().union(*lines.values()), self.idle]
 
 
 def measure(items: list[pytest.Item], paths: list[str], jobs: int, memory: Path) -> Reach:
@@ -75,6 +81,8 @@ def read(memory: Path) -> Reach:
                 reach.failed.add(test)
                 continue
             reach.seconds[test], reach.file[test] = seconds, name
+            if not lines:
+                reach.idle.add(test)
             for path, numbers in lines.items():
                 of_path = reach.tests.setdefault(path, {})
                 for number in numbers:

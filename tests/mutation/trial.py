@@ -49,6 +49,10 @@ class Judge:
             signal.signal(signal.SIGPROF, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_PROF, 5 + 10 * self.seconds[item.nodeid])
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed and not self.killer:
+            self.killer = f"{report.nodeid} can't be collected"
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and not self.killer:
             self.killer = report.nodeid
@@ -107,8 +111,6 @@ def try_freshly(mutant: Mutant, files: list[str], seconds: dict[str, float]) -> 
     status = pytest.main([*files, "-x", *QUIET], plugins=[judge, HypothesisSettings()])
     if judge.killer or status == pytest.ExitCode.OK:
         return judge.killer
-    if status == pytest.ExitCode.INTERRUPTED:
-        return "tests can't be collected"
     raise RuntimeError(f"pytest ended with {status!r}")
 
 

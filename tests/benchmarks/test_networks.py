@@ -24,24 +24,6 @@ def test_keras_has_the_same_layers_with_the_same_weights(name):
     assert type(ours.optimizer).__name__ == type(theirs.optimizer).__name__
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_pytorch_predicts_the_same_from_the_same_weights(name):
-    torch = pytest.importorskip("torch")
-    from benchmarks.networks import on_torch
-
-    run = Run(name, "predict", 2, 4)
-    network, _ = on_torch._model(name)
-    theirs = on_torch.prepare(run)
-    ours = dialect.model(name, scratchnet)
-    assert sum(p.numel() for p in network.parameters()) == sum(
-        w.value.size for w in ours.trainable_weights
-    )
-    assert theirs().shape == (4, 10)
-    losses = [on_torch.prepare(Run(name, "fit", 2, 4))() for _ in range(5)]
-    assert np.isfinite(losses).all()
-    assert torch.is_grad_enabled()
-
-
 def test_an_epoch_trains_and_the_operations_are_counted():
     run = Run("LeNet-5", "fit", 4, 8)
     with ops.use("formulas"):

@@ -10,7 +10,7 @@ import numpy as np
 import scratchnet as sn
 from benchmarks.operations.operation import Operation, arrays, weights
 from scratchnet import ops
-from scratchnet.ops import kernels
+from scratchnet.ops.kernels import choice
 
 # The gradient of these takes the output and not the input.
 _OF_OUTPUT = ("sigmoid", "tanh", "softmax")
@@ -38,10 +38,23 @@ def result(operation: Operation) -> list[np.ndarray]:
 
 def algorithm(operation: Operation) -> str:
     """Which of several kernels serves; "" where there is one only."""
-    choose = getattr(kernels.convolution, "algorithm", None)
-    if choose is None or operation.kind != "conv2d":
+    if operation.kind != "conv2d":
         return ""
-    return str(choose(operation))
+    passes = {"forward": "forward", "dx": "input gradient", "dw": "kernel gradient"}
+    kernel_shape = (
+        operation.size,
+        operation.size,
+        operation.shape[3] // operation.groups,
+        operation.filters,
+    )
+    return choice.algorithm(
+        passes[operation.direction],
+        operation.shape,
+        kernel_shape,
+        (operation.strides,) * 2,
+        operation.padding,
+        groups=operation.groups,
+    )
 
 
 def _convolution(operation: Operation) -> Call:

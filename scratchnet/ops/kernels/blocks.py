@@ -64,15 +64,15 @@ def _multiply(x, positions, row, cells, first, end, w, start, y, targets, add): 
     y[where] = y[where] + block if add else block
 
 
-def _multiply_transposed(x, positions, first, end, cells, row, dy, w, targets):  # type: ignore[no-untyped-def]
-    """w[targets[k] + c] += Σ_r x[positions[r] + cells[k]]·dy[r·lanes + c].
+def _multiply_transposed(x, positions, end, cells, row, dy, step, w, targets):  # type: ignore[no-untyped-def]
+    """w[targets[k] + c] += Σ_r x[positions[r] + cells[k]]·dy[r·step + c].
 
-    r runs from `first` to `end`, k over the ROWS rows of w from `row`, c over the lanes; all arrays
-    are flat. No two rows may have one target. FLOPs: 2·ROWS·(end − first)·lanes.
+    r runs from 0 to `end`, k over the ROWS rows of w from `row`, c over the lanes; all arrays are
+    flat. No two rows may have one target. FLOPs: 2·ROWS·end·lanes.
     """
     width = lanes(x.dtype)
-    patches = x[positions[first:end, None] + cells[None, row : row + ROWS]]
-    block = patches.T @ dy[first * width : end * width].reshape(-1, width)
+    patches = x[positions[:end, None] + cells[None, row : row + ROWS]]
+    block = patches.T @ dy[np.arange(end)[:, None] * step + np.arange(width)]
     w[targets[row : row + ROWS, None] + np.arange(width)] += block
 
 
@@ -121,12 +121,13 @@ class _Block:
         first: ir.Value,
         end: ir.Value,
         vectors: ir.Value,
+        step: ir.Value,
         factors: Callable[[ir.Value], list[ir.Value]],
     ) -> list[ir.Value]:
         """Σ_i factor_r(i)·vector(i) of every row r; the loop runs at least once.
 
-        `vectors` is the address of vector(first), the others follow it; `factors(i)` gives the
-        addresses of the ROWS numbers that belong to i.
+        `vectors` is the address of vector(first), the others follow `step` numbers apart;
+        `factors(i)` gives the addresses of the ROWS numbers that belong to i.
         """
         builder, zero = self.builder, ir.Constant(self.vector, None)
         before = builder.block
@@ -141,7 +142,7 @@ class _Block:
             for factor, total in zip(factors(i), sums, strict=True)
         ]
         following = builder.add(i, ir.Constant(i.type, 1))
-        after_it = builder.gep(address, [self.count])
+        after_it = builder.gep(address, [step])
         pairs = [(i, first, following), (address, vectors, after_it)]
         pairs += [(total, zero, new) for total, new in zip(sums, added, strict=True)]
         for value, at_first, later in pairs:
@@ -185,7 +186,7 @@ def _compiled_multiply(  # type: ignore[no-untyped-def]
             cell = block.entry(cells, k)
             return [block.at(patch, cell) for patch in patches]
 
-        sums = block.sums(first, end, block.at(w, start), factors)
+        sums = block.sums(first, end, block.at(w, start), block.count, factors)
         with builder.if_else(add) as (adding, replacing):
             with adding:
                 # All are read before one is written: rows may share a target
@@ -202,12 +203,12 @@ def _compiled_multiply(  # type: ignore[no-untyped-def]
 
 @intrinsic
 def _compiled_multiply_transposed(  # type: ignore[no-untyped-def]
-    typing, x, positions, first, end, cells, row, dy, w, targets
+    typing, x, positions, end, cells, row, dy, step, w, targets
 ):
-    signature = types.void(x, positions, types.intp, types.intp, cells, types.intp, dy, w, targets)
+    signature = types.void(x, positions, types.intp, cells, types.intp, dy, types.intp, w, targets)
 
     def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-        x, positions, first, end, cells, row, dy, w, targets = arrays_as_addresses(
+        x, positions, end, cells, row, dy, step, w, targets = arrays_as_addresses(
             context, builder, signature.args, values
         )
         block = _Block(context, builder, signature.args[0])
@@ -219,8 +220,7 @@ def _compiled_multiply_transposed(  # type: ignore[no-untyped-def]
             position = block.entry(positions, r)
             return [block.at(column, position) for column in columns]
 
-        start = block.at(dy, builder.mul(first, block.count))
-        sums = block.sums(first, end, start, factors)
+        sums = block.sums(ir.Constant(end.type, 0), end, dy, step, factors)
         before = [block.load(output) for output in outputs]
         for output, old, new in zip(outputs, before, sums, strict=True):
             block.store(builder.fadd(old, new), output)

@@ -76,11 +76,11 @@ def input_gradient(
             dx.shape[1:3], kernel.shape[:2], strides, dilation, pads, strict=True
         )
     )
-    if any(len(taps) == 0 for _, taps, _, _ in (*rows, *columns)):
+    if not all(taps for _, taps, _, _ in (*rows, *columns)):
         dx.fill(0)  # some cells are in no window
     for i, a, lines, p in rows:
         for j, b, places, q in columns:
-            if len(a) and len(b):
+            if a and b:
                 view = View((p, q), (1, 1), lines, places)
                 product(dy, pack_turned(kernel, a, b), dx, view, strides, (i, j))
     return dx
@@ -88,13 +88,13 @@ def input_gradient(
 
 def _taps_of_rests(
     size: int, k: int, s: int, d: int, pad: int
-) -> list[tuple[int, np.ndarray, np.ndarray, int]]:
+) -> list[tuple[int, tuple[int, ...], tuple[int, ...], int]]:
     """(rest, taps, the line of dy that each meets first, lines) for each rest of i divided by s."""
     table = []
     for rest in range(min(s, size)):
-        taps = np.arange(k)[::-1]
-        taps = taps[(rest + pad - taps * d) % s == 0]
-        table.append((rest, taps, (rest + pad - taps * d) // s, -(-(size - rest) // s)))
+        taps = tuple(a for a in reversed(range(k)) if (rest + pad - a * d) % s == 0)
+        met = tuple((rest + pad - a * d) // s for a in taps)
+        table.append((rest, taps, met, -(-(size - rest) // s)))
     return table
 
 
@@ -126,13 +126,13 @@ def pack(w: np.ndarray) -> np.ndarray:
     return packed
 
 
-def pack_turned(kernel: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def pack_turned(kernel: np.ndarray, rows: tuple[int, ...], columns: tuple[int, ...]) -> np.ndarray:
     """The taps (rows, columns) of a kernel (KH, KW, C, F) as panels of C: (⌈C/lanes⌉, K, lanes)."""
     channels, filters = kernel.shape[2:]
     width = lanes(kernel.dtype)
     depth = len(rows) * len(columns) * filters
     packed = empty((-(-channels // width), depth, width), kernel.dtype)
-    _pack_turned(kernel, rows, columns, packed)
+    _pack_turned(kernel, np.array(rows), np.array(columns), packed)
     return packed
 
 

@@ -12,6 +12,7 @@ others (`ops.kernels.blocks`). Where no patch leaves the image it can be read in
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -28,17 +29,18 @@ class View(NamedTuple):
 
     output: Pair  # lines and columns of the output
     strides: Pair
-    rows: np.ndarray  # (KH,) line of the image that tap a meets for p = 0
-    columns: np.ndarray  # (KW,)
+    rows: tuple[int, ...]  # the line of the image that tap a meets for p = 0
+    columns: tuple[int, ...]
 
     @property
     def first(self) -> Pair:
-        return int(self.rows.min()), int(self.columns.min())
+        return min(self.rows), min(self.columns)
 
     @property
     def span(self) -> Pair:
         """Lines and columns from the first to the last tap."""
-        return int(np.ptp(self.rows)) + 1, int(np.ptp(self.columns)) + 1
+        rows, columns = self.rows, self.columns
+        return max(rows) - min(rows) + 1, max(columns) - min(columns) + 1
 
     def inside(self, size: Pair) -> bool:
         """Whether no patch reaches beyond an image of that size."""
@@ -48,9 +50,12 @@ class View(NamedTuple):
 
 def forward_view(kernel_size: Pair, window: Window, strides: Pair, dilation: Pair) -> View:
     """The view of a convolution: tap (a, b) meets p·s + a·d − pad."""
-    (kh, kw), (dh, dw) = kernel_size, dilation
-    rows = np.arange(kh) * dh - window.pad_rows[0]
-    return View(window.output, strides, rows, np.arange(kw) * dw - window.pad_columns[0])
+    pads = window.pad_rows[0], window.pad_columns[0]
+    rows, columns = (
+        tuple(a * d - pad for a in range(k))
+        for k, d, pad in zip(kernel_size, dilation, pads, strict=True)
+    )
+    return View(window.output, strides, rows, columns)
 
 
 class Tiles(NamedTuple):
@@ -73,6 +78,7 @@ class Tiles(NamedTuple):
     scratch: int  # numbers in the scratch
 
 
+@lru_cache(maxsize=1024)
 def tiles_of(
     view: View,
     shape: tuple[int, ...],
@@ -126,10 +132,14 @@ def tiles_of(
     )
 
 
+@lru_cache(maxsize=1024)
 def cells_of(view: View, tiles: Tiles) -> np.ndarray:
-    """(KH·KW·channels,) distance from the first number of a patch to each of the others."""
-    rows = (view.rows - tiles.top)[:, None, None] * (tiles.width * tiles.pitch)
-    columns = (view.columns - tiles.left)[:, None] * tiles.pitch
+    """(KH·KW·channels,) distance from the first number of a patch to each of the others.
+
+    The array is kept for the next call; nobody may write to it.
+    """
+    rows = (np.array(view.rows) - tiles.top)[:, None, None] * (tiles.width * tiles.pitch)
+    columns = (np.array(view.columns) - tiles.left)[:, None] * tiles.pitch
     return (rows + columns + np.arange(tiles.channels)).reshape(-1)
 
 
@@ -191,7 +201,8 @@ def _read_tile(x, begin, end, channel, tiles, scratch, positions):  # type: igno
         for q in range(tiles.columns):
             positions[r] = start + q * tiles.column_step * tiles.pitch
             r += 1
-    positions[r:] = positions[r - 1]
+    for i in range(r, len(positions)):
+        positions[i] = positions[r - 1]
 
 
 read_tile = jit(_read_tile, parallel=False)

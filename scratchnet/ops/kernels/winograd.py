@@ -60,7 +60,7 @@ def winograd_kernel_gradient(
     """As `kernel_gradient.kernel_gradient` of nine neighbouring taps, with strides 1."""
     channels, filters = kernel_shape[2:]
     tiles = _tiles(view, x, m)
-    whole = View((tiles.image_lines, tiles.columns), (m, m), np.arange(m), np.arange(m))
+    whole = View((tiles.image_lines, tiles.columns), (m, m), tuple(range(m)), tuple(range(m)))
     of_dy = tiles_of(whole, dy.shape, dy.itemsize, tiles.lines * tiles.columns, pitch=filters)
     lines = min(tiles.lines, of_dy.lines)
     tiles, of_dy = tiles._replace(lines=lines), of_dy._replace(lines=lines)
@@ -78,8 +78,10 @@ def _tiles(view: View, x: np.ndarray, m: int) -> Tiles:
     """The cells that m×m outputs see, (m + 2)² of them, as the patches of a convolution."""
     output = -(-view.output[0] // m), -(-view.output[1] // m)
     top, left = view.first
-    cells = View(output, (m, m), top + np.arange(m + 2), left + np.arange(m + 2))
-    return tiles_of(cells, x.shape, x.itemsize, _POSITIONS, pitch=x.shape[3])
+    rows, columns = (tuple(range(start, start + m + 2)) for start in (top, left))
+    return tiles_of(
+        View(output, (m, m), rows, columns), x.shape, x.itemsize, _POSITIONS, pitch=x.shape[3]
+    )
 
 
 def _block(x: np.ndarray, filters: int, m: int) -> int:
@@ -223,7 +225,7 @@ def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, block, m):  # type: ign
                         into = sums[(entry * panels + panel) * depth * width :]
                         for k in range(0, depth, ROWS):
                             multiply_transposed(
-                                of_v, sources, 0, used, cells, k, of_d, into, targets
+                                of_v, sources, used, cells, k, of_d, width, into, targets
                             )
 
 

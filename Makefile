@@ -20,8 +20,8 @@ demo: $(VENV)/installed
 
 # The site, into docs/_build; any warning is an error.
 docs: $(VENV)/installed
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --jobs 2 docs docs/_build
-	@echo "Open docs/_build/index.html"
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --jobs 2 docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
 
 # The course: notebooks/*.ipynb from the .py files, executed; one with ONLY=03.
 notebooks: $(VENV)/installed

@@ -67,8 +67,12 @@ def start(seed: int = 0, implementation: str = "formulas") -> None:
         implementation: who computes, as in `scratchnet.use`. The formulas need no compiling, and a
             debugger can step through them; a notebook that trains wants "kernels".
     """
-    import matplotlib.pyplot  # noqa: F401  (lets a notebook show figures)
+    from IPython import get_ipython
+    from IPython.core.pylabtools import select_figure_formats
 
+    shell = get_ipython()
+    if shell is not None:
+        select_figure_formats(shell, {"png"})  # of any Figure, pyplot's or not
     set_random_seed(seed)
     use(implementation)
     np.set_printoptions(precision=4, suppress=True, linewidth=100)

@@ -60,11 +60,13 @@ class GradientCheck:
         return {quantity.name: quantity for quantity in self.quantities}[name]
 
     def __str__(self) -> str:
-        title = (
-            f"The gradients agree with measured derivatives: no error exceeds {self.tolerance:g}."
-            if self.passed
-            else f"The gradients do not agree with measured derivatives within {self.tolerance:g}."
-        )
+        within = f"{self.tolerance:g}"
+        if self.tolerance == 0:
+            title = f"The gradients are {'' if self.passed else 'not '}exactly the derivatives."
+        elif self.passed:
+            title = f"The gradients agree with measured derivatives: no error exceeds {within}."
+        else:
+            title = f"The gradients do not agree with measured derivatives within {within}."
         width = max((len(quantity.name) for quantity in self.quantities), default=0)
         digits = max((len(str(quantity.size)) for quantity in self.quantities), default=0)
         lines = [
@@ -75,7 +77,8 @@ class GradientCheck:
         return "\n".join([title, *lines])
 
     def _text(self, quantity: Quantity) -> str:
-        text = self._fault(quantity) or f"largest error {quantity.error:.0e}"
+        right = "no error" if quantity.error == 0 else f"largest error {quantity.error:.0e}"
+        text = self._fault(quantity) or right
         if quantity.kinks:
             text += f"; {len(quantity.kinks)} on a kink, such as {list(quantity.kinks[0])}"
         return text

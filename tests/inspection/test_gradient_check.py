@@ -377,6 +377,7 @@ def test_what_multiplies_and_adds_passes_without_any_error(name):
     assert found.passed, str(found)
     assert found.tolerance == 0
     assert {quantity.error for quantity in found.quantities} == {0.0}
+    assert str(found).startswith("The gradients are exactly the derivatives.")
     for mine, other in zip(layer.get_weights(), before, strict=True):
         assert np.array_equal(mine, other)
 
@@ -392,6 +393,7 @@ def test_an_exact_check_finds_what_no_measurement_could():
     found = check_gradients(layer, random(*ROW), exact=True)
     assert not found.passed
     assert 0 < found["kernel"].error < 1e-14
+    assert str(found).startswith("The gradients are not exactly the derivatives.")
     assert found["input"].error == found["bias"].error == 0
 
 

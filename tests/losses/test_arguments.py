@@ -152,6 +152,20 @@ def test_an_argument_of_the_wrong_kind_is_named(kind, arguments, error, text):
         kind(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        (name, argument)
+        for name in OWN
+        for argument, parameter in inspect.signature(getattr(losses, name)).parameters.items()
+        if argument == "axis" or type(parameter.default) is float
+    ],
+)
+def test_every_number_and_axis_is_checked_and_named(name, argument):
+    with pytest.raises(TypeError, match=rf"^{name} received {argument}='text' \(str\)"):
+        getattr(losses, name)(**{argument: "text"})
+
+
 @pytest.mark.parametrize("y_shape", [(2, 1), (3,), (2, 4), (2, 3, 2)])
 def test_targets_of_another_shape_are_refused_and_not_broadcast(y_shape):
     for loss in (losses.MeanSquaredError(), losses.Hinge(), losses.BinaryCrossentropy()):

@@ -29,6 +29,7 @@ from scratchnet.ops.kernels.blocks import ROWS, lanes, multiply
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.patches import (
+    FIRST_CHANNEL,
     View,
     cells_of,
     forward_view,
@@ -178,8 +179,7 @@ def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # typ
         rows = (count + ROWS - 1) // ROWS * ROWS
         scratch = np.empty(tiles.scratch, x.dtype)
         positions = np.empty(rows, np.int64)
-        # int64, as the other caller has it: a literal 0 is a type of its own to be compiled for
-        read_tile(x, begin, end, np.int64(0), tiles, scratch, positions)
+        read_tile(x, begin, end, FIRST_CHANNEL, tiles, scratch, positions)
         source = scratch if tiles.copied else flat
         targets = np.empty(rows, np.int64)
         r = 0

@@ -198,7 +198,8 @@ def _average_pool2d_backward(dy, dx, kh, kw, sh, sw, top, left):  # type: ignore
 
 
 def _max_of_cells(cells, best):  # type: ignore[no-untyped-def]
-    best[:] = cells[0]
+    for c in range(len(best)):  # `best[:] = cells[0]` takes seconds to compile
+        best[c] = cells[0, c]
     for cell in range(1, len(cells)):
         values = cells[cell]
         for c in range(len(best)):

@@ -197,7 +197,8 @@ def _drive(waiting: queue.SimpleQueue[str], dtype: str, done: Callable[[str], No
         text=True,
         env=environment,
     ) as process:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         while True:
             try:
                 name = waiting.get_nowait()

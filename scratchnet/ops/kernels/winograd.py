@@ -28,7 +28,14 @@ from scratchnet.ops.geometry import Pair
 from scratchnet.ops.kernels.blocks import ROWS, multiply, multiply_transposed
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty, zeros
-from scratchnet.ops.kernels.patches import Tiles, View, read_tile, tiles_of, whole_blocks
+from scratchnet.ops.kernels.patches import (
+    FIRST_CHANNEL,
+    Tiles,
+    View,
+    read_tile,
+    tiles_of,
+    whole_blocks,
+)
 from scratchnet.ops.kernels.transforms import two_sided
 
 _SCRATCH = 2**19  # bytes of V and M of a thread, about
@@ -136,7 +143,7 @@ def _correlate_tiles(x, u, y, tiles, block, m, longest):  # type: ignore[no-unty
         count = (end - begin) * tiles.columns
         scratch = np.empty(tiles.scratch, x.dtype)
         positions = np.empty(count, np.int64)
-        read_tile(x, begin, end, 0, tiles, scratch, positions)
+        read_tile(x, begin, end, FIRST_CHANNEL, tiles, scratch, positions)
         v = np.empty(n * n * block * channels, x.dtype)
         products = np.empty(n * n * block * filters, x.dtype)
         square = np.empty(m * m * filters, x.dtype)
@@ -199,8 +206,8 @@ def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, block, m):  # type: ign
             begin, end = task * tiles.lines, min(lines, (task + 1) * tiles.lines)
             count = (end - begin) * tiles.columns
             positions, d_positions = np.empty(count, np.int64), np.empty(count, np.int64)
-            read_tile(x, begin, end, 0, tiles, scratch, positions)
-            read_tile(dy, begin, end, 0, of_dy, d_scratch, d_positions)
+            read_tile(x, begin, end, FIRST_CHANNEL, tiles, scratch, positions)
+            read_tile(dy, begin, end, FIRST_CHANNEL, of_dy, d_scratch, d_positions)
             for first in range(0, count, block):
                 used = min(block, count - first)
                 here = positions[first : first + used]

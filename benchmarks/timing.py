@@ -9,6 +9,7 @@ So a slow spell of the machine hits all sides.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ def alternate(
     def left_out(name: str, failure: SideError) -> None:
         counts.pop(name, None)
         figures.pop(name, None)
-        tell(f"{name} is left out of {task}: {str(failure).strip().splitlines()[-1]}")
+        tell(f"{name} is left out of {task}: {failure}")
+        print(failure.details, file=sys.stderr)
 
     for name, worker in workers.items():
         try:

@@ -74,7 +74,7 @@ def executed(source: Path) -> nbformat.NotebookNode:
         extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
         resources={"metadata": {"path": str(FOLDER)}},
     )
-    client.execute(env=os.environ | ENVIRONMENT)
+    client.execute(env=os.environ | ENVIRONMENT, cleanup_kc=True)
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         if cell.cell_type == "code":

@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     parser.add_argument("--again", action="store_true", help="try earlier survivors once more")
+    parser.add_argument("--known", action="store_true", help="try none, report what is known")
     parser.add_argument("--results", type=Path, default=Path("runs/mutation.jsonl"))
     parser.add_argument("--report", type=Path, help="write the score and the survivors there")
     parser.add_argument("--preload", default=PRELOADED, help="modules to import only once")
@@ -37,9 +38,10 @@ def main() -> None:
     results = Results(arguments.results)
     for mutant in mutants:
         if arguments.again and results.outcome(mutant) == "survived":
-            results.forget(mutant)
-    run(mutants, paths, arguments.tests, results, arguments.jobs, arguments.preload)
-    text = report(mutants, everything, results, read_reasons(REASONS))
+            results.add(mutant, "")
+    if not arguments.known:
+        run(mutants, paths, arguments.tests, results, arguments.jobs, arguments.preload)
+    text = report(mutants, everything, results, read_reasons(REASONS), arguments.seed)
     if arguments.report:
         arguments.report.parent.mkdir(parents=True, exist_ok=True)
         arguments.report.write_text(text, encoding="utf-8")

@@ -46,16 +46,12 @@ class Results:
                 self._entries[entry["mutant"]] = entry
 
     def outcome(self, mutant: Mutant) -> str:
-        """'killed', 'timed out', 'survived', 'unsure' (to be tried freshly), or "" (not tried)."""
+        """'killed', 'timed out', 'survived', 'error', 'unsure' (to be tried freshly) or ""."""
         return self._entries.get(mutant.key, {}).get("outcome", "")
 
     def killer(self, mutant: Mutant) -> str:
         """The test that killed it, or ""."""
         return self._entries.get(mutant.key, {}).get("by", "")
-
-    def forget(self, mutant: Mutant) -> None:
-        """Take it as not tried."""
-        self._entries.pop(mutant.key, None)
 
     def add(self, mutant: Mutant, outcome: str, by: str = "", seconds: float = 0.0) -> None:
         entry = {"mutant": mutant.key, "outcome": outcome, "by": by, "seconds": round(seconds, 2)}

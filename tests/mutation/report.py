@@ -60,9 +60,13 @@ def interval(killed: int, tried: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def report(
-    mutants: Sequence[Mutant], everything: Sequence[Mutant], results: Results, reasons: list[Reason]
+    mutants: Sequence[Mutant],
+    everything: Sequence[Mutant],
+    results: Results,
+    reasons: list[Reason],
+    seed: int = 0,
 ) -> str:
-    """The report on these mutants, which are all of `everything` or a sample of it."""
+    """The report on these mutants, which are all of `everything` or a sample drawn by `seed`."""
     survivors: list[tuple[Mutant, Reason | None]] = []
     rows: dict[str, Counter[str]] = defaultdict(Counter)
     for mutant in mutants:
@@ -77,8 +81,21 @@ def report(
             rows[row][outcome] += 1
     of_each = Counter(map(_package, everything)) + Counter({"all": len(everything)})
     versions = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    tried = sum(results.outcome(mutant) != "" for mutant in mutants)
+    drawn = "that is all" if tried == len(everything) else f"drawn with seed {seed}, "
     lines = [
+        "# Do the tests notice mistakes?",
+        "",
+        "Made by `python -m tests.mutation`. It plants one small mistake at a time in the sources,",
+        "and runs the tests that meet that line, uncompiled: a test that fails kills the mutant.",
+        "Those that no test notices are listed below, with the reason where one is known:",
+        "*equivalent* ones change no result that a caller can see, *accepted* ones could be told",
+        "from the original by a test that is not worth its while. Timed out, a test that does not",
+        "end, counts as killed; an error of the run itself does not.",
+        "",
         f"{date.today()}; Python {platform.python_version()}, {versions}.",
+        f"Tried: {tried} of {len(everything)} mutants, {drawn}"
+        f"{'' if tried == len(everything) else 'so scores come with their 95 % intervals'}.",
         "",
         "| package | mutants | tried | killed | timed out | equivalent | accepted | unexplained "
         "| errors | score | without equivalents |",
@@ -86,10 +103,16 @@ def report(
     ]
     in_order = sorted(rows, key=lambda name: (name == "all", name))
     lines += [_row(name, of_each[name], rows[name]) for name in in_order]
-    lines += ["", *_survivors(survivors)]
+    lines += ["", "## Survivors", "", *_survivors(survivors)]
     unused = [each for each in reasons if not each.met]
     if unused and len(mutants) == len(everything):
-        lines += ["", "Reasons in `survivors.toml` that no survivor needs any more:", ""]
+        lines += [
+            "",
+            "## Stale reasons",
+            "",
+            "Entries of `survivors.toml` that no survivor needs any more:",
+            "",
+        ]
         lines += [f"- {each.file}: {each.function}: {_code(each.line)}" for each in unused]
     return "\n".join(lines) + "\n"
 
@@ -120,13 +143,13 @@ def _survivors(survivors: Iterable[tuple[Mutant, Reason | None]]) -> list[str]:
         by_file[mutant.path].append((mutant, reason))
     lines = []
     for path in sorted(by_file):
-        lines += [f"### {path}", "", "| line | change | kind | reason |", "|--:|---|---|---|"]
+        lines += [f"### `{path}`", "", "| line | change | kind | reason |", "|--:|---|---|---|"]
         for mutant, reason in sorted(by_file[path], key=lambda pair: pair[0].number):
             kind, why = (reason.kind, reason.reason) if reason else ("**unexplained**", "")
             place = f"{mutant.line} {_code(mutant.function)}" if mutant.function else mutant.line
             lines.append(f"| {place} | {_code(mutant.change)} | {kind} | {why} |")
         lines.append("")
-    return lines
+    return lines[:-1]
 
 
 def _package(mutant: Mutant) -> str:

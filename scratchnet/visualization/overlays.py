@@ -77,7 +77,7 @@ def _overlay(
     names = [""] * len(pictures) if titles is None else list(titles)
     if len(names) != len(pictures):
         raise ValueError(f"{function} received {len(names)} titles for {len(pictures)} images.")
-    size = min(2.2, WEB_WIDTH / len(pictures) - 0.1)
+    size = min(2.2, (WEB_WIDTH - 1) / len(pictures) - 0.1)
     with drawing(max(len(pictures) * (size + 0.1) + 1.0, 4.6), 2 * size + 1.1) as figure:
         grid = figure.subplots(2, len(pictures), squeeze=False)
         for above, below, picture, each, name in zip(*grid, pictures, maps, names, strict=True):

@@ -12,8 +12,9 @@ from dataclasses import replace
 import pandas as pd
 
 from benchmarks.operations import Operation
-from benchmarks.operations.convolutions import NETWORKS, distinct, tuned
-from benchmarks.operations.operation import ACTIVATIONS, resnet20_weights
+from benchmarks.operations.convolutions import NETWORKS, every, tuned
+from benchmarks.operations.operation import ACTIVATIONS
+from benchmarks.operations.others import others
 from benchmarks.operations.sides import SIDES
 from benchmarks.report import Report
 from benchmarks.settings import Settings
@@ -41,20 +42,26 @@ def measure(settings: Settings) -> pd.DataFrame:
 
 def report(frame: pd.DataFrame, settings: Settings) -> Report:
     """A table for each section; bars of the ratios, and the roofline of the tuned convolutions."""
-    tables, figures, summary = {}, {}, []
+    tables, figures, summary, overview = {}, {}, [], []
     for section, rows in _sections(frame):
         if rows.empty:
             continue
-        operation = [] if section.startswith("Convolution") else ["kind"]
-        keys = [*operation, "shape", "direction"]
+        keys = [*([] if section.startswith("Convolution") else ["kind"]), "shape", "direction"]
         tables[section] = beside(rows, keys, "ms", lambda row: spread(row, 1e3), _ours)
         summary += verdict(section, rows)
         bars = ratios(rows)
-        if section in _DRAWN and len(bars):
-            bars["label"] = bars[keys].agg(" ".join, axis=1)
-            figures[f"layers-{_DRAWN[section]}"] = ratio_bars(
-                bars, "label", hue="side", title=f"{section}: their time over scratchnet's"
+        overview.append(bars.assign(label=section + ", " + bars["direction"]))
+        if section == TUNED and len(bars):
+            figures["layers-tuned"] = ratio_bars(
+                bars.assign(label=bars["shape"] + ", " + bars["direction"]),
+                "label",
+                hue="side",
+                title="Convolutions: their time over scratchnet's",
             )
+    bars = pd.concat(overview) if overview else frame[:0]
+    if len(bars):
+        title = "Their time over scratchnet's: median, least and largest of each section"
+        figures = {"layers": ratio_bars(bars, "label", hue="side", title=title)} | figures
     points = frame[
         (frame["side"] == US)
         & frame["used_in"].str.contains(TUNED_BY)
@@ -72,11 +79,6 @@ def report(frame: pd.DataFrame, settings: Settings) -> Report:
 
 
 TUNED, TUNED_BY = "Convolution, tuned shapes", "tuned"
-_DRAWN = {  # section: the end of its figure's name
-    TUNED: "convolution",
-    "Depthwise convolution": "depthwise",
-    "Other operations": "others",
-}
 _NOTES = (
     "Milliseconds are medians over rounds in which the sides take turns, [quartiles] beside them.",
     "Shapes are N,H,W,C→filters, window, /strides; batch 8 and 224×224 images in the networks.",
@@ -89,48 +91,12 @@ _NOTES = (
 
 
 def _cases(settings: Settings) -> Iterator[Operation]:
-    convolutions = _merged(tuned(), distinct())
-    directions = ("forward", "dx", "dw")
-    if settings.effort != "full":
-        convolutions = settings.pick(convolutions, tuned()[:4], tuned()[1:2])
-        depthwise = Operation("depthwise_conv2d", "forward", (4, 14, 14, 64), 0, 3, used_in="quick")
-        convolutions = [*convolutions, depthwise]
-    for operation in convolutions:
-        for direction in directions:
+    depthwise = Operation("depthwise_conv2d", "forward", (4, 14, 14, 64), size=3, used_in="quick")
+    few = [*tuned()[:4], depthwise]
+    for operation in settings.pick(every(), few, few[1:2]):
+        for direction in ("forward", "dx", "dw"):
             yield replace(operation, direction=direction)
-    others = list(_others(settings.pick(32, 4, 1)))
-    yield from settings.pick(others, others, others[-1:])
-
-
-def _merged(first: list[Operation], second: list[Operation]) -> list[Operation]:
-    """Both lists; what is in both once."""
-    found = {operation.geometry: operation for operation in first}
-    for operation in second:
-        known = found.get(operation.geometry)
-        names = f"{known.used_in}, {operation.used_in}" if known else operation.used_in
-        found[operation.geometry] = replace(known or operation, used_in=names)
-    return list(found.values())
-
-
-def _others(n: int) -> Iterator[Operation]:
-    """What surrounds the convolutions, on maps that they make of 32 images or so."""
-    both = ("forward", "backward")
-    for direction in both:
-        for kind in ("max_pool2d", "average_pool2d"):
-            yield Operation(kind, direction, (n, 56, 56, 64), size=2, strides=2)
-            yield Operation(kind, direction, (n, 55, 55, 64), size=3, strides=2)
-        for kind in ("global_max_pool2d", "global_average_pool2d"):
-            yield Operation(kind, direction, (n, 7, 7, 1280))
-        yield Operation("batch_normalization", direction, (n, 56, 56, 64))
-        yield Operation("batch_normalization", direction, (n, 7, 7, 512))
-        for kind in ACTIVATIONS:
-            yield Operation(kind, direction, (n, 28, 28, 128))
-        yield Operation("softmax", direction, (8 * n, 10))
-        yield Operation("softmax", direction, (8 * n, 1000))
-        yield Operation("dense", direction, (2 * n, 1600), 128)
-        yield Operation("dense", direction, (n, 2048), 1000)
-    for kind in ("adam", "momentum"):
-        yield Operation(kind, "step", resnet20_weights(), used_in="ResNet-20")
+    yield from settings.pick(others(32), others(1), others(1)[-1:])
 
 
 def _sections(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -139,9 +105,22 @@ def _sections(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     for name in (TUNED_BY, *NETWORKS):
         title = TUNED if name == TUNED_BY else f"Convolution, {name}"
         yield title, frame[convolution & frame["used_in"].str.contains(name)]
-    depthwise = frame["kind"] == "depthwise_conv2d"
-    yield "Depthwise convolution", frame[depthwise]
-    yield "Other operations", frame[~convolution & ~depthwise]
+    for title, kinds in _KINDS.items():
+        yield title, frame[frame["kind"].isin(kinds)]
+
+
+_KINDS = {
+    "Depthwise convolution": ("depthwise_conv2d",),
+    "Pooling": (
+        "max_pool2d",
+        "average_pool2d",
+        "global_max_pool2d",
+        "global_average_pool2d",
+    ),
+    "Normalization and activations": ("batch_normalization", *ACTIVATIONS, "softmax"),
+    "Dense layers": ("dense",),
+    "Optimizers, a step of ResNet-20": ("adam", "momentum"),
+}
 
 
 def _rows(

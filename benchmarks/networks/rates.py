@@ -57,21 +57,17 @@ def measure_rates(
 
 def rates_report(title: str, stem: str, frame: pd.DataFrame, notes: tuple[str, ...]) -> Report:
     """A table and bars of ratios for each batch size."""
-    tables = {
-        f"{title}, batch {batch}": beside(rows, ["network"], "images/s", _images_per_second, _ours)
-        for batch, rows in frame.groupby("batch", sort=False)
-    }
-    bars = ratios(frame)
-    figures = {}
-    if len(bars):
-        bars["label"] = bars["network"] + ", " + bars["batch"].astype(str)
-        figures[stem] = ratio_bars(
-            bars,
-            "label",
-            hue="side",
-            title=f"{title}: scratchnet's images a second over the other's, by network and batch",
-        )
-    return Report(title, verdict(title, frame), tables, figures, notes)
+    tables, figures, summary = {}, {}, []
+    for batch, rows in frame.groupby("batch", sort=False):
+        section = f"{title}, batch {batch}"
+        tables[section] = beside(rows, ["network"], "images/s", _images_per_second, _ours)
+        summary += verdict(section, rows)
+        bars = ratios(rows)
+        if len(bars):
+            figures[f"{stem}-{batch}"] = ratio_bars(
+                bars, "network", hue="side", title=f"{section}: their time over scratchnet's"
+            )
+    return Report(title, summary, tables, figures, notes)
 
 
 def _runs(method: str, batches: Sequence[int], settings: Settings) -> Iterator[Run]:

@@ -7,6 +7,7 @@ filters for a depthwise convolution. A test holds the lists against `keras.appli
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from benchmarks.operations.operation import Operation
 
@@ -116,6 +117,16 @@ def distinct() -> list[Operation]:
         for shape in dict.fromkeys(table()):
             found.setdefault(shape, []).append(name)
     return [_operation(BATCH, *shape, used_in=", ".join(names)) for shape, names in found.items()]
+
+
+def every() -> list[Operation]:
+    """The tuned shapes and those of the networks; what is in both is listed once."""
+    found = {operation.geometry: operation for operation in tuned()}
+    for operation in distinct():
+        known = found.get(operation.geometry)
+        names = f"{known.used_in}, {operation.used_in}" if known else operation.used_in
+        found[operation.geometry] = replace(known or operation, used_in=names)
+    return list(found.values())
 
 
 def _operation(

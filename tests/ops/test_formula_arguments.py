@@ -108,3 +108,22 @@ def test_gelu_serves_other_dtypes_by_its_formula(dtype, approximate):
     for a, b in zip(ours, exact, strict=True):
         assert a.dtype == b.dtype
         assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "equation",
+    ["ab,bc->ac", "abx,xy->aby", "abx,xy->ay", "abc,bd->ad", "...x,xy->...y", "ab,cb->abc"],
+)
+def test_gradients_of_einsum_are_adjoints(equation):
+    letters, rng = equation.replace("...", "n").split(","), np.random.default_rng(0)
+    shape_x, shape_w = (
+        [ord(letter) % 5 + 2 for letter in term] for term in (letters[0], letters[1].split("->")[0])
+    )
+    x, v = rng.integers(-5, 6, (2, *shape_x))
+    w, u = rng.integers(-5, 6, (2, *shape_w))
+    y = formulas.einsum(x, w, equation)
+    dy = rng.integers(-5, 6, y.shape)
+    dx, dw = formulas.einsum_backward(dy, x, w, equation)
+    assert (dx.shape, dw.shape) == (x.shape, w.shape)
+    assert (dy * formulas.einsum(v, w, equation)).sum() == (dx * v).sum()
+    assert (dy * formulas.einsum(x, u, equation)).sum() == (dw * u).sum()

@@ -153,6 +153,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
 _ACTIVATIONS = (
     "relu",
     "elu",
+    "selu",
     "sigmoid",
     "tanh",
     "hard_sigmoid",

@@ -147,6 +147,15 @@ def test_arguments_can_be_read_as_attributes(name):
         assert key in held or hasattr(metric, key), key
 
 
+# Keras has no ConfusionMatrix; of a wrapper the callbacks ask the function
+@pytest.mark.parametrize("name", sorted({*CLASSES} - {"ConfusionMatrix", "MeanMetricWrapper"}))
+def test_which_direction_is_better_is_what_keras_says(name):
+    ours, theirs = (
+        getattr(each, name)(**NEEDED.get(name, {})) for each in (metrics, keras.metrics)
+    )
+    assert ours._direction == getattr(theirs, "_direction", None)
+
+
 @pytest.mark.parametrize("name", ["PearsonCorrelation", "ConcordanceCorrelation"])
 def test_correlations_keep_their_axis(name):
     assert getattr(metrics, name)(axis=1).axis == 1

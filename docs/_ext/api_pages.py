@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import pkgutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,17 +19,16 @@ from typing import Any
 from docstrings import restructured
 
 ROOT = Path(__file__).parents[2]
-# What `scratchnet` shows is found by itself; these stand deeper or beside it.
+# The packages and modules of `scratchnet` are found by themselves; these stand deeper or beside it.
 MORE = ("scratchnet.ops.formulas", "scratchnet.optimizers.schedules", "reference")
 
 
 def packages() -> list[str]:
     """Full names of the packages and modules that make up the public interface."""
     root = importlib.import_module("scratchnet")
-    public = [
-        f"scratchnet.{name}" for name in root.__all__ if inspect.ismodule(getattr(root, name))
-    ]
-    return sorted({*public, *MORE} - {"scratchnet.ops"})
+    modules = {name for name in root.__all__ if inspect.ismodule(getattr(root, name))}
+    modules |= {found.name for found in pkgutil.iter_modules(root.__path__) if found.ispkg}
+    return sorted({f"scratchnet.{name}" for name in modules - {"ops"}} | {*MORE})
 
 
 def public_names(package: ModuleType) -> dict[str, Any]:

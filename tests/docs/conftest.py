@@ -23,7 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shared = tmp_path_factory.getbasetemp()
     if shared.name.startswith("popen-"):  # a worker's own folder
         shared = shared.parent
-    pages, log = shared / "site", shared / "site.log"
+    pages, log = shared / "site" / "html", shared / "site.log"
     with open(shared / "site.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not log.exists():
@@ -34,6 +34,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 text=True,
                 check=False,
             )
-            log.write_text(run.stdout if run.returncode else "")
-    assert not log.read_text(), f"Sphinx warns:\n{log.read_text()}"
+            failed = f"exit status {run.returncode}\n{run.stdout}"
+            log.write_text(failed if run.returncode else "")
+    assert not log.read_text(), f"Sphinx: {log.read_text()}"
     return pages

@@ -17,6 +17,11 @@ import pytest
 from tests.docs.browser import Browser
 from tests.docs.conftest import ROOT
 
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("CI"),
+    reason="no chromium here: `apt-get install chromium` brings it",
+)
 PAGES = [
     "index.html",
     "course.html",
@@ -42,6 +47,14 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if CHROMIUM is None:
+        pytest.fail("No chromium here; continuous integration has to install it.")
+    with Browser(CHROMIUM, tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
 def address(site):
     """Where the site is served: on this machine, as long as the tests last."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
@@ -50,17 +63,6 @@ def address(site):
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    program = shutil.which("chromium")
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("No chromium here; continuous integration has to install it.")
-        pytest.skip("no chromium here: `apt-get install chromium` brings it")
-    with Browser(program, tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("page", ALL)

@@ -81,8 +81,8 @@ def variance_through_depth(
     """A strip of cells for each choice, such as an initializer: a cell for each layer, its colour
     the logarithm of the number that stands in it.
 
-    A strip of one colour is a network in which signals neither die nor explode; the number below
-    it says by which factor they change from the first layer to the last.
+    A strip of one colour is a network in which signals neither die nor explode. The title names
+    the choice that changes them least from the first layer to the last, and by which factor.
 
     Args:
         values: {choice: a number for each layer}, as many of each.
@@ -136,13 +136,12 @@ def variance_through_depth(
         axes.set_xlabel("layer" if layers is None else "")
         bar = figure.colorbar(drawn, ax=axes, label=f"log₁₀ {quantity}", aspect=12)
         bar.outline.set_visible(False)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factors = table[:, -1] / table[:, 0]
-        steady = int(np.nanargmin(np.abs(np.log(factors)))) if np.isfinite(factors).any() else 0
-        axes.set_title(
-            f"{quantity[0].upper() + quantity[1:]} through {_counted(depth, 'layer')}: "
-            f"{names[steady]} changes it by × {factors[steady]:.2g}"
-        )
+        title = f"{quantity[0].upper() + quantity[1:]} through {_counted(depth, 'layer')}"
+        changes = logs[:, -1] - logs[:, 0]
+        if np.isfinite(changes).any():
+            steady = int(np.nanargmin(np.abs(changes)))
+            title += f": {names[steady]} changes it by × {10 ** changes[steady]:.2g}"
+        axes.set_title(title)
     return figure
 
 

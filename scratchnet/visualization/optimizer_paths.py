@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_FAR = 1e9  # a path that runs away is drawn until there
+
 
 def optimizer_paths(
     surface: Surface, optimizers: Mapping[str, Optimizer | Any], steps: int = 60
@@ -52,10 +54,10 @@ def optimizer_paths(
             with np.errstate(over="ignore", invalid="ignore"):  # a path may run away
                 f = surface.function(path[:, 0], path[:, 1])
             ends[name] = float(f[-1]) if np.isfinite(f[-1]) else np.inf
-            seen = np.isfinite(path).all(axis=1)
+            seen = (np.abs(path) < _FAR).all(axis=1)
             every = max(len(path) // 15, 1)
             left.plot(*path[seen].T, label=name, markevery=every, **look)
-            above = np.where(f > least, f - least, np.nan)
+            above = np.where((f > least) & (f < _FAR), f - least, np.nan)
             right.plot(np.arange(len(f)), above, label=name, markevery=every, **look)
         left.plot(*surface.start, "o", color=DARK, markersize=8, zorder=5)
         left.annotate("start", surface.start, (7, 7), textcoords="offset points")

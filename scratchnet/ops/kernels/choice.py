@@ -22,7 +22,7 @@ from scratchnet import config
 from scratchnet.ops.geometry import Pair, conv2d_window
 from scratchnet.ops.kernels.blocks import lanes
 
-_TILES = 64  # of 2×2 outputs at least: fewer, and transforming the kernel costs more than it saves
+_TILES = 192  # of 2×2 outputs at least: fewer, and transforming the kernel costs more than it saves
 _CHANNELS = 64  # and filters together, at least: fewer, and transforming the images does
 _KERNEL = 2**15  # channels times filters at most, for its gradient: sums that stay in a cache
 

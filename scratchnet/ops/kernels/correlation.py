@@ -111,11 +111,12 @@ def correlate(
     panels = len(packed)
     tiles = tiles_of(view, x.shape, x.itemsize, _POSITIONS)
     lines = len(x) * tiles.image_lines
-    if lines < CHUNKS * tiles.lines:  # few tiles: smaller ones, and panels shared out too
+    # Few tiles: their panels are shared out too, and if there are few as well, the tiles are cut
+    groups = max(1, min(panels // 4, -(-CHUNKS // -(-lines // tiles.lines))))
+    tasks = -(-lines // tiles.lines) * groups
+    if tasks < CHUNKS:
         least = max(1, 4 * ROWS // tiles.columns)
-        tiles = tiles._replace(lines=max(least, -(-lines // CHUNKS)))
-    count = -(-lines // tiles.lines)
-    groups = max(1, min(panels, CHUNKS // count))
+        tiles = tiles._replace(lines=max(least, tiles.lines * tasks // CHUNKS))
     _correlate(x, packed.reshape(-1), y, cells_of(view, tiles), tiles, groups, step, rest, _DEPTH)
 
 
@@ -141,11 +142,11 @@ def _pack_panels(w, packed):  # type: ignore[no-untyped-def]
     panels, depth, width = packed.shape
     for k in prange(depth):
         for panel in range(panels):
-            first = panel * width
-            used = min(width, w.shape[1] - first)
-            for f in range(used):  # a slice of an array = another takes seconds to compile
-                packed[panel, k, f] = w[k, first + f]
-            packed[panel, k, used:] = 0
+            into, numbers = packed[panel, k], w[k, panel * width :]
+            for f in range(min(width, len(numbers))):
+                into[f] = numbers[f]
+            for f in range(len(numbers), width):
+                into[f] = 0
 
 
 def _pack_turned_panels(kernel, rows, columns, packed):  # type: ignore[no-untyped-def]

@@ -2,14 +2,15 @@
 
     ∂L/∂W[k, :] = Σ_r P[r, k]·dy[r, :],     P the patches (`ops.kernels.blocks`), r = (n, p, q)
 
-The channels are cut into parts and the tiles of output lines into chunks; a task is one chunk of
-one part and has a sum of its own, so no two threads write to one place and the result does not
-depend on how many there are. A task copies the cells of its part of the channels, packs dy into
-panels of 16 filters (8 in float64), and for each block of W adds up all patches of a tile in
-registers. In the scratch a cell takes a little more than its channels: cells a power of two apart
-would all fall on the same few places of a cache.
+The channels are cut into parts, the filters into groups and the tiles of output lines into chunks;
+a task is one of each and has a sum of its own, so no two threads write to one place and the result
+does not depend on how many there are. Large kernels have parts and groups enough for all threads;
+small ones are cut into chunks, whose sums are added in the end. For each block of W a task adds up
+all patches of a tile in registers. Where cells, or rows of dy, lie a power of two apart they would
+all fall on the same few places of a cache: there they are copied to a scratch, a little further
+apart.
 
-Traffic: x and dy are read once a part, the partial sums are kept in a cache where they fit. FLOPs:
+Traffic: x is read once a group and dy once a part, by each thread a tile at a time. FLOPs:
 2·N·OH·OW·KH·KW·C·F.
 """
 
@@ -20,7 +21,7 @@ from numba import prange
 
 from scratchnet.ops.kernels.blocks import ROWS, lanes, multiply_transposed
 from scratchnet.ops.kernels.jit import CHUNKS, jit
-from scratchnet.ops.kernels.memory import empty, zeros
+from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.patches import (
     View,
     cells_of,
@@ -31,7 +32,8 @@ from scratchnet.ops.kernels.patches import (
 
 _POSITIONS = 96  # output positions of a tile
 _CHANNELS = 128  # of a part, at most
-_FILTERS = 256  # from so many on dy is packed: rows far apart fall on few places of a cache
+_SUMS = 2**18  # bytes of the sums of a task, about: they shall stay in a core's own cache
+_FILTERS = 64  # from so many on dy is packed: rows far apart fall on few places of a cache
 _PARTIALS = 2**22  # bytes of all partial sums together, unless one is larger
 
 
@@ -46,12 +48,14 @@ def kernel_gradient(
     cells = cells_of(view, tiles)
     rows, width, parts = whole_blocks(len(cells)), lanes(x.dtype), channels // of_part
     panels = -(-filters // width)
+    groups = -(-panels // max(4, min(panels, _SUMS // (rows * width * x.itemsize))))
     count = -(-len(x) * tiles.image_lines // tiles.lines)
     size = rows * panels * width * parts * x.itemsize
-    chunks = max(1, min(-(-CHUNKS // parts), count, _PARTIALS // size))
-    partial = zeros((chunks, parts, panels, rows, width), x.dtype)
+    chunks = max(1, min(-(-CHUNKS // (parts * groups)), count, _PARTIALS // size))
+    partial = empty((chunks, parts, panels, rows, width), x.dtype)
     cells = np.concatenate([cells, np.full(rows - len(cells), cells[-1])])
-    _gradient(dy, x, partial.reshape(chunks * parts, -1), cells, tiles, parts, filters >= _FILTERS)
+    packed = filters >= _FILTERS or filters % width > 0
+    _gradient(dy, x, partial, cells, tiles, groups, packed)
     dkernel = empty(kernel_shape, x.dtype)
     _collect(partial, dkernel.reshape(kh * kw, channels, filters))
     return dkernel
@@ -63,45 +67,51 @@ def _channels_of_a_part(channels: int) -> int:
     return divisor if divisor >= _CHANNELS // 4 else channels
 
 
-def _kernel_gradient_tiles(dy, x, partial, cells, tiles, parts, packed):  # type: ignore[no-untyped-def]
+def _kernel_gradient_tiles(dy, x, partial, cells, tiles, groups, packed):  # type: ignore[no-untyped-def]
+    chunks, parts, panels, depth, width = partial.shape
     filters = dy.shape[3]
-    flat, d_rows = x.reshape(-1), dy.reshape(-1)
-    depth, width = len(cells), 64 // x.itemsize
-    panels = (filters + width - 1) // width
+    flat, d_rows, all_sums = x.reshape(-1), dy.reshape(-1), partial.reshape(-1)
     lines = len(x) * tiles.image_lines
     count = (lines + tiles.lines - 1) // tiles.lines
-    chunks = len(partial) // parts
     most = tiles.lines * tiles.columns
-    packs = packed or filters % width > 0
-    for task in prange(chunks * parts):
-        chunk, part = task // parts, task % parts
+    for task in prange(chunks * parts * groups):
+        chunk, part, group = task // groups // parts, task // groups % parts, task % groups
+        first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
         scratch = np.empty(tiles.scratch, x.dtype)
         source = scratch if tiles.copied else flat
         positions = np.empty(most, np.int64)
-        d_panels = np.empty(panels * most * width if packs else 0, x.dtype)
+        d_panels = np.empty((end_panel - first_panel) * most * width if packed else 0, x.dtype)
         targets = np.empty(depth, np.int64)
         for k in range(depth):
             targets[k] = k * width
-        sums = partial[task]
+        size = depth * width
+        begin_sums = (chunk * parts + part) * panels * size
+        sums = all_sums[begin_sums + first_panel * size : begin_sums + end_panel * size]
+        for i in range(len(sums)):
+            sums[i] = 0
         for tile in range(chunk * count // chunks, (chunk + 1) * count // chunks):
             begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
             rows = (end - begin) * tiles.columns
             read_tile(x, begin, end, part * tiles.channels, tiles, scratch, positions[:rows])
             start = begin * tiles.columns * filters
-            if packs:
+            if packed:
                 for r in range(rows):
-                    row = start + r * filters
-                    for panel in range(panels):
-                        f, to = panel * width, (panel * most + r) * width
-                        used = min(width, filters - f)
-                        for c in range(used):
-                            d_panels[to + c] = d_rows[row + f + c]
-                        for c in range(used, width):
-                            d_panels[to + c] = 0
-            for panel in range(panels):
-                into = sums[panel * depth * width :]
-                if packs:
-                    d_panel, step = d_panels[panel * most * width :], width
+                    row = d_rows[start + r * filters : start + (r + 1) * filters]
+                    for panel in range(first_panel, end_panel):
+                        to = ((panel - first_panel) * most + r) * width
+                        lane, numbers = d_panels[to : to + width], row[panel * width :]
+                        if len(numbers) >= width:
+                            for c in range(width):
+                                lane[c] = numbers[c]
+                        else:
+                            for c in range(len(numbers)):
+                                lane[c] = numbers[c]
+                            for c in range(len(numbers), width):
+                                lane[c] = 0
+            for panel in range(first_panel, end_panel):
+                into = sums[(panel - first_panel) * size :]
+                if packed:
+                    d_panel, step = d_panels[(panel - first_panel) * most * width :], width
                 else:
                     d_panel, step = d_rows[start + panel * width :], filters
                 for k in range(0, depth, ROWS):
@@ -119,11 +129,13 @@ def _collect_partials(partial, dkernel):  # type: ignore[no-untyped-def]
         part, k = channel // of_part, tap * of_part + channel % of_part
         for panel in range(panels):
             f = panel * width
-            for c in range(min(width, filters - f)):
-                total = partial[0, part, panel, k, c]
-                for chunk in range(1, chunks):
-                    total += partial[chunk, part, panel, k, c]
-                dkernel[tap, channel, f + c] = total
+            into = dkernel[tap, channel, f : f + width]
+            for c in range(len(into)):
+                into[c] = partial[0, part, panel, k, c]
+            for chunk in range(1, chunks):
+                more = partial[chunk, part, panel, k]
+                for c in range(len(into)):
+                    into[c] += more[c]
 
 
 _gradient = jit(_kernel_gradient_tiles, work=50)

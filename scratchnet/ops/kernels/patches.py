@@ -151,30 +151,37 @@ def whole_blocks(n: int) -> int:
 
 def _copy_line(x, n, i, channel, tiles, scratch, start):  # type: ignore[no-untyped-def]
     # Of line i of image n the cells that the patches need, channels from `channel` on; zeros
-    # outside of the image.
+    # outside of the image. Copies go from slice to slice, entry by entry: indices that start at
+    # zero are known not to be negative, so the loop runs on vectors, and `a[:] = b` takes seconds
+    # to compile.
     _, height, columns, channels = x.shape
-    here = start
+    into = scratch[start : start + tiles.width * tiles.pitch]
     if i < 0 or i >= height:
-        scratch[start : start + tiles.width * tiles.pitch] = 0
+        for c in range(len(into)):
+            into[c] = 0
     elif tiles.pitch == channels and tiles.column_step == tiles.column_stride:
         first, end = max(tiles.left, 0), min(columns, tiles.left + tiles.width)
-        here += (first - tiles.left) * channels
+        before = (first - tiles.left) * channels
         line = x[n, i].reshape(-1)[first * channels : end * channels]
-        inside = scratch[here : here + len(line)]
-        scratch[start:here] = 0
-        for c in range(len(line)):  # `inside[:] = line` takes seconds to compile
+        inside = into[before : before + len(line)]
+        for c in range(before):
+            into[c] = 0
+        for c in range(len(line)):
             inside[c] = line[c]
-        scratch[here + len(line) : start + tiles.width * channels] = 0
+        for c in range(before + len(line), len(into)):
+            into[c] = 0
     else:
         for cell in range(tiles.width):
             patch, rest = divmod(cell, tiles.column_step)
             j = tiles.left + patch * tiles.column_stride + rest
+            place = into[cell * tiles.pitch : cell * tiles.pitch + tiles.channels]
             if j < 0 or j >= columns:
-                scratch[here : here + tiles.channels] = 0
+                for c in range(len(place)):
+                    place[c] = 0
             else:
-                for c in range(tiles.channels):
-                    scratch[here + c] = x[n, i, j, channel + c]
-            here += tiles.pitch
+                numbers = x[n, i, j, channel : channel + tiles.channels]
+                for c in range(len(place)):
+                    place[c] = numbers[c]
 
 
 _copy = jit(_copy_line, parallel=False)

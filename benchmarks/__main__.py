@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,7 +56,9 @@ def run(name: str, arguments: argparse.Namespace, console: Console) -> None:
     }
     for what, value in description.items():
         console.print(f"{what + ':':19}{value}", highlight=False)
+    began = time.monotonic()
     frame = command.measure(settings)
+    description["duration"] = f"{(time.monotonic() - began) / 60:.1f} minutes"
     report = command.report(frame, settings)
     show(report, console)
     paths = write(name, frame, report, description, arguments.out)

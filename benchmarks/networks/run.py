@@ -25,11 +25,11 @@ class Network(NamedTuple):
 
 
 NETWORKS = {
-    "LeNet-5": Network((28, 28, 1), "adam", 4096),
-    "README CNN": Network((28, 28, 1), "adam", 2048),
+    "LeNet-5": Network((28, 28, 1), "adam", 2048),
+    "README CNN": Network((28, 28, 1), "adam", 1024),
     "VGG-like": Network((32, 32, 3), "momentum", 256),
     "ResNet-20": Network((32, 32, 3), "momentum", 256),
-    "MobileNet-like": Network((64, 64, 3), "adam", 512),
+    "MobileNet-like": Network((64, 64, 3), "adam", 256),
 }
 
 

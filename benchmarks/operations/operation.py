@@ -145,7 +145,7 @@ def arrays(operation: Operation) -> Arrays:
     rng = np.random.default_rng(0)
 
     def drawn(shape: tuple[int, ...]) -> np.ndarray:
-        return rng.standard_normal(shape, np.float32)
+        return rng.random(shape, np.float32) - np.float32(0.5)
 
     kernel = drawn(operation.kernel_shape) * np.float32(0.1) if operation.kernel_shape else None
     return Arrays(drawn(operation.shape), kernel, drawn(operation.output_shape))

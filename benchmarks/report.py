@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,5 +118,8 @@ def show(report: Report, console: Console) -> None:
 
 
 def _is_number(column: pd.Series) -> bool:
-    """Whether the cells read as numbers, with units, commas and dashes for what is missing."""
-    return all(str(cell)[:1] in set("0123456789–-.") for cell in column)
+    """Whether the cells read as numbers, with units, quartiles, and dashes for what is missing."""
+    return all(_NUMBER.match(str(cell)) for cell in column)
+
+
+_NUMBER = re.compile(r"[-–]?$|-?[\d.,]+( \[.*\]|%|[ \w/]*)$")

@@ -91,7 +91,7 @@ def report(frame: pd.DataFrame, settings: Settings) -> Report:
             x_label=along,
         )
     if len(by_threads):
-        tables["Speed-up over one thread"] = speed_ups(by_threads)
+        tables["Threads"] = speed_ups(by_threads)
         summary += _speed_up_sentences(by_threads)
     return Report("Scaling", summary, tables, figures, _NOTES)
 
@@ -116,13 +116,13 @@ def slopes(by_size: pd.DataFrame) -> pd.DataFrame:
 
 
 def speed_ups(by_threads: pd.DataFrame) -> pd.DataFrame:
-    """A line for each task and side: milliseconds with each number of threads, and the gain."""
+    """A line for each task and side: milliseconds by number of threads, and the gain."""
     table = []
     for (case, side), rows in by_threads.groupby(["case", "side"], sort=False):
         line = {"task": str(case), "side": str(side)}
         times = dict(zip(rows["threads_used"].tolist(), rows["seconds"].tolist(), strict=True))
         for threads, seconds in times.items():
-            line[f"{threads} threads, ms"] = digits(seconds * 1e3)
+            line[f"ms with {threads}"] = digits(seconds * 1e3)
             if threads > 1 and 1 in times:
                 line[f"speed-up with {threads}"] = f"{times[1] / seconds:.2f}"
         table.append(line)

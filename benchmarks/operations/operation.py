@@ -125,7 +125,8 @@ class Operation:
         return text + (f" groups {self.groups}" if self.groups > 1 else "")
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.direction} {self.geometry} ({self.used_in})"
+        text = f"{self.kind} {self.direction} {self.geometry}"
+        return f"{text} ({self.used_in})" if self.used_in else text
 
     @property
     def _entries(self) -> int:

@@ -27,7 +27,7 @@ extensions = [
     "api_pages",
     "course_pages",
 ]
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "jupyter_execute"]
 # A pattern of a table of contents may find nothing: some pages are made by other commands.
 logging.getLogger("sphinx.sphinx.directives.other").addFilter(
     lambda record: getattr(record, "subtype", None) != "empty_glob"
@@ -81,6 +81,7 @@ repository = project_table.get("urls", {}).get("Repository")
 if repository:
     html_theme_options |= {
         "repository_url": repository,
+        "repository_branch": "main",
         "use_repository_button": True,
         "launch_buttons": {"colab_url": "https://colab.research.google.com"},
     }

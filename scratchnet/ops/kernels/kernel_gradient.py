@@ -121,7 +121,7 @@ def _kernel_gradient_tiles(dy, x, partial, cells, tiles, groups, packed):  # typ
 
 
 def _collect_partials(partial, dkernel):  # type: ignore[no-untyped-def]
-    taps, channels, filters = dkernel.shape
+    taps, channels, _ = dkernel.shape
     chunks, parts, panels, _, width = partial.shape
     of_part = channels // parts
     for row in prange(taps * channels):

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -137,8 +138,8 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
     for activation in _ACTIVATIONS:
         forward = getattr(kernels, activation)
         backward = getattr(kernels, f"{activation}_backward")
-        table[activation] = lambda forward=forward: forward(row)
-        table[f"{activation} backward"] = lambda backward=backward: backward(row, row)
+        table[activation] = partial(forward, row)
+        table[f"{activation} backward"] = partial(backward, row, row)
     table |= {
         "leaky relu": lambda: kernels.relu(row, negative_slope=0.1),
         "leaky relu backward": lambda: kernels.relu_backward(row, row, negative_slope=0.1),

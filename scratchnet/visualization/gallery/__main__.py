@@ -28,7 +28,13 @@ pops up and nothing is written until `figure.savefig(path)`. They need
 apart in grey and for colour-blind readers.
 
 The numbers in these pictures are made up where they show no computation of their own. The page is
-written by `python -m scratchnet.visualization.gallery docs`.
+written by `python -m scratchnet.visualization.gallery docs`. All code on it follows after
+
+```python
+import numpy as np
+import pandas as pd
+from scratchnet import Sequential, datasets, layers, models, optimizers, visualization
+```
 """
 
 
@@ -80,33 +86,44 @@ def _constants(source: str) -> Iterator[str]:
             yield "\n".join(lines[start:end])
 
 
-def write(folder: Path) -> None:
-    """Draw every example and write the page."""
-    pictures = folder / "images" / "visualization"
-    pictures.mkdir(parents=True, exist_ok=True)
-    page = [_HEAD]
+def picture(name: str) -> str:
+    """The file of an example, in the folder of the pictures."""
+    return f"{name}.{'gif' if 'animation' in name else 'png'}"
+
+
+def page() -> str:
+    """The text of the page."""
+    parts = [_HEAD]
     for title, chapter in CHAPTERS.items():
-        page.append(f"## {title}\n")
+        parts.append(f"## {title}\n")
+        for name, example in examples(chapter):
+            if name in visualization.__all__:  # further examples follow the first
+                parts.append(f"### `{name}`\n\n{sentence(getattr(visualization, name))}\n")
+            parts.append(f"![{name.replace('_', ' ')}](images/visualization/{picture(name)})\n")
+            parts.append(f"```python\n{code(example, chapter)}\n```\n")
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def draw(folder: Path) -> None:
+    """Draw every example into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for chapter in CHAPTERS.values():
         for name, example in examples(chapter):
             scratchnet.set_random_seed(0)
             with scratchnet.use("formulas"):  # small examples are not worth compiling for
-                drawn, function = example(), subject(name)
-            path = pictures / f"{name}.{'gif' if hasattr(drawn, 'to_jshtml') else 'png'}"
-            if path.suffix == ".gif":
-                drawn.save(path, writer="pillow", dpi=100)
+                drawn = example()
+            if hasattr(drawn, "to_jshtml"):
+                drawn.save(folder / picture(name), writer="pillow", dpi=100)
             else:
-                drawn.savefig(path, dpi=110)
-            if name == function.__name__:  # further examples follow the first
-                page.append(f"### `{name}`\n\n{sentence(function)}\n")
-            page.append(f"![{name.replace('_', ' ')}](images/visualization/{path.name})\n")
-            page.append(f"```python\n{code(example, chapter)}\n```\n")
-    (folder / "visualization.md").write_text("\n".join(page).rstrip() + "\n", encoding="utf-8")
+                drawn.savefig(folder / picture(name), dpi=110)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scratchnet.visualization.gallery")
     parser.add_argument("folder", type=Path, help="of the documentation, such as docs")
-    write(parser.parse_args().folder)
+    folder = parser.parse_args().folder
+    draw(folder / "images" / "visualization")
+    (folder / "visualization.md").write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

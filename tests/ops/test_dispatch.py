@@ -129,3 +129,23 @@ def test_what_a_kernel_is_not_made_for_goes_to_the_formula(name, kind):
     for ours, exact in zip(result_of(kernels, name, arguments), expected, strict=True):
         assert ours.dtype == exact.dtype
         assert np.array_equal(ours, exact, equal_nan=True)
+
+
+REFUSALS = (ValueError, TypeError, IndexError)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "dropout_mask"])
+def test_arrays_that_do_not_fit_are_refused_or_broadcast_as_by_the_formula(name):
+    arguments = arguments_of(name, np.float64)
+    for i, array in enumerate(arguments):
+        for axis in range(np.ndim(array) if isinstance(array, np.ndarray) else 0):
+            cut = [*arguments]
+            cut[i] = np.delete(array, -1, axis)
+            try:
+                expected = result_of(formulas, name, cut)
+            except REFUSALS:
+                with pytest.raises(REFUSALS):
+                    result_of(kernels, name, cut)
+                continue
+            for ours, exact in zip(result_of(kernels, name, cut), expected, strict=True):
+                assert np.allclose(ours, exact, rtol=1e-12, atol=1e-9, equal_nan=True)

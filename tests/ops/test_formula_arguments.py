@@ -90,6 +90,13 @@ def test_a_cell_whose_bits_equal_the_rate_is_kept(implementation):
         assert not implementation.dropout_mask((20,), rate + 2.0**-24, key)[i]
 
 
+@pytest.mark.parametrize("implementation", [formulas, kernels])
+def test_a_rate_of_one_leaves_nothing_whatever_the_mask(implementation):
+    x, keep = np.ones((2, 3)), np.array([[True, False, True]] * 2)
+    assert not implementation.dropout(x, keep, 1.0).any()
+    assert not implementation.dropout_backward(x, keep, 1.0).any()
+
+
 @pytest.mark.parametrize(
     "name", ["relu", "silu", "gelu", "softplus", "elu", "sigmoid", "tanh", "softmax"]
 )

@@ -54,7 +54,7 @@ def conv2d_input_gradient(
 ) -> np.ndarray:
     """As `formulas.conv2d_input_gradient`."""
     window = conv2d_window(input_shape, kernel.shape, strides, padding, dilation, groups)
-    if not served(dy, kernel):
+    if not (served(dy, kernel) and dy.shape == (input_shape[0], *window.output, kernel.shape[3])):
         return formulas.conv2d_input_gradient(
             dy, kernel, input_shape, strides, padding, dilation, groups
         )
@@ -82,7 +82,7 @@ def conv2d_kernel_gradient(
 ) -> np.ndarray:
     """As `formulas.conv2d_kernel_gradient`."""
     window = conv2d_window(x.shape, kernel_shape, strides, padding, dilation, groups)
-    if not served(dy, x):
+    if not (served(dy, x) and dy.shape == (len(x), *window.output, kernel_shape[3])):
         return formulas.conv2d_kernel_gradient(
             dy, x, kernel_shape, strides, padding, dilation, groups
         )

@@ -8,6 +8,8 @@ usual M = 1 that is how the arrays lie already. A thread owns whole rows of what
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import prange
 
@@ -44,7 +46,8 @@ def depthwise_conv2d_input_gradient(
 ) -> np.ndarray:
     """As `formulas.depthwise_conv2d_input_gradient`."""
     window = depthwise_window(input_shape, kernel.shape, strides, padding, dilation)
-    if not served(dy, kernel):
+    expected = (input_shape[0], *window.output, math.prod(kernel.shape[2:]))
+    if not (served(dy, kernel) and dy.shape == expected):
         return formulas.depthwise_conv2d_input_gradient(
             dy, kernel, input_shape, strides, padding, dilation
         )
@@ -65,7 +68,8 @@ def depthwise_conv2d_kernel_gradient(
 ) -> np.ndarray:
     """As `formulas.depthwise_conv2d_kernel_gradient`."""
     window = depthwise_window(x.shape, kernel_shape, strides, padding, dilation)
-    if not served(dy, x):
+    expected = (len(x), *window.output, math.prod(kernel_shape[2:]))
+    if not (served(dy, x) and dy.shape == expected):
         return formulas.depthwise_conv2d_kernel_gradient(
             dy, x, kernel_shape, strides, padding, dilation
         )

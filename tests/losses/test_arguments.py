@@ -107,6 +107,9 @@ def test_axes_are_read_back_from_a_keras_file():
         theirs = keras.saving.serialize_keras_object(keras.losses.Dice(axis=axis))
         assert losses.get(theirs).axis == axis
     assert losses.get({"class_name": "Tversky", "config": {"axis": [1, 2]}}).axis == (1, 2)
+    wrapped = {"class_name": "__tuple__", "config": {"value": [1, 2]}}
+    for name in ("Dice", "Tversky"):
+        assert losses.get({"class_name": name, "config": {"axis": wrapped}}).axis == (1, 2)
 
 
 def test_an_unknown_loss_is_answered_with_the_closest():
@@ -216,6 +219,13 @@ def test_embeddings_come_one_to_a_label():
         losses.Circle()([0, 1, 2], np.zeros((2, 4)))
     with pytest.raises(ValueError, match="The labels do not fit the embeddings"):
         losses.circle([0, 1], np.zeros((2, 4)), [0], np.zeros((2, 4)))
+
+
+def test_labels_of_embeddings_may_stand_in_a_column_but_not_in_two():
+    labels, embeddings = np.array([0, 1, 0]), np.eye(3)
+    assert losses.Circle()(labels[:, None], embeddings) == losses.Circle()(labels, embeddings)
+    with pytest.raises(ValueError, match="The labels do not fit"):
+        losses.Circle()(np.stack([labels, labels], axis=1), embeddings)
 
 
 def test_an_ignored_label_may_be_out_of_range_but_no_other():

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchnet import metrics
+from scratchnet.metrics.arrays import pair
 
 seeds = st.integers(0, 2**32 - 1)
 CLASSES = [name for name in metrics.__all__ if name[0].isupper() and name != "Metric"]
@@ -67,6 +68,12 @@ def test_top_k_of_pixels_is_top_k_of_rows(seed, k):
         larger = (scores[place] > scores[place][labels[place]]).sum()
         assert found[place] == (larger < k)
     assert np.array_equal(metrics.top_k_categorical_accuracy(np.eye(4)[labels], scores, k), found)
+
+
+def test_the_accuracy_of_labels_has_one_number_for_each():
+    scores = np.array([[0.1, 0.9], [0.8, 0.2]])
+    for labels in ([1, 1], [[1], [1]]):
+        assert metrics.sparse_categorical_accuracy(labels, scores).tolist() == [1, 0]
 
 
 def test_a_label_that_is_no_class_is_never_among_the_best():
@@ -181,18 +188,43 @@ def test_a_function_without_a_name_makes_a_metric_called_metric():
     assert metrics.MeanMetricWrapper(fn).name == "metric"
 
 
+def test_targets_take_the_dtype_of_floating_predictions_only():
+    whole, real = np.array([1, 2]), np.array([0.5, 1.5], np.float32)
+    assert [each.dtype for each in pair(whole, real)] == [np.float32, np.float32]
+    assert [each.dtype for each in pair(real, whole)] == [np.float32, np.int64]
+
+
+@pytest.mark.parametrize("column", [False, True])
+@pytest.mark.parametrize("maps", [False, True])
+def test_ignored_labels_weigh_nothing_however_the_weights_stand(column, maps):
+    labels, weights = np.array([[0, 1], [2, 1]]), np.array([[1.0, 2.0], [3.0, 0.5]])
+    scores = np.random.default_rng(0).dirichlet(np.ones(3), (2, 2))
+    if not maps:
+        labels, weights, scores = labels[0], weights[0], scores[0]
+    kept = labels != 1
+    losses = -np.log(np.take_along_axis(scores, labels[..., None], axis=-1)[..., 0])
+    expected = (losses * weights * kept).sum() / (weights * kept).sum()
+    metric = metrics.SparseCategoricalCrossentropy(ignore_class=1, dtype="float64")
+    given_weights = weights[..., None] if column else weights
+    metric.update_state(labels[..., None] if column else labels, scores, given_weights)
+    assert metric.result() == pytest.approx(expected, rel=1e-6)
+
+
 @pytest.mark.parametrize("word", ["accuracy", "acc"])
 @pytest.mark.parametrize(
-    ("y_shape", "columns", "kind"),
+    ("y_shape", "shape", "kind"),
     [
-        ((4, 1), 1, metrics.BinaryAccuracy),
-        ((4,), 3, metrics.SparseCategoricalAccuracy),
-        ((4, 1), 3, metrics.SparseCategoricalAccuracy),
-        ((4, 3), 3, metrics.CategoricalAccuracy),
+        ((4, 1), (4, 1), metrics.BinaryAccuracy),
+        ((4, 3, 1), (4, 3, 1), metrics.BinaryAccuracy),
+        ((4,), (4, 3), metrics.SparseCategoricalAccuracy),
+        ((4, 1), (4, 3), metrics.SparseCategoricalAccuracy),
+        ((4, 1), (4, 1, 3), metrics.SparseCategoricalAccuracy),
+        ((4, 3), (4, 3), metrics.CategoricalAccuracy),
+        ((4, 1, 3), (4, 1, 3), metrics.CategoricalAccuracy),
     ],
 )
-def test_accuracy_is_the_kind_that_fits(word, y_shape, columns, kind):
-    metric = metrics.resolve(word, np.zeros(y_shape), np.zeros((4, columns)))
+def test_accuracy_is_the_kind_that_fits(word, y_shape, shape, kind):
+    metric = metrics.resolve(word, np.zeros(y_shape), np.zeros(shape))
     assert type(metric) is kind
     assert metric.name == word
 
@@ -206,6 +238,7 @@ def test_the_sums_of_r2_are_keras_s(seed):
         weights = rng.integers(0, 3, 6).astype(np.float32)
         ours.update_state(y, prediction, weights)
         theirs.update_state(y, prediction, weights)
+    assert [v.name for v in ours.variables] == [v.name for v in theirs.variables]
     for key in ("squared_sum", "sum", "total_mse", "count"):
         assert getattr(ours, key).value == pytest.approx(getattr(theirs, key).numpy(), rel=1e-6), (
             key

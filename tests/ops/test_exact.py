@@ -278,6 +278,8 @@ def test_a_convolution_says_which_channels_do_not_fit(implementation):
         implementation.conv2d(np.ones((1, 4, 4, 3)), np.ones((2, 2, 2, 1)))
     with pytest.raises(ValueError, match=r"output would be empty.*padding='same'"):
         implementation.conv2d(np.ones((1, 2, 2, 1)), np.ones((3, 3, 1, 1)))
+    with pytest.raises(ValueError, match=r"3 filters cannot be shared out among groups=2"):
+        implementation.conv2d(np.ones((1, 2, 2, 4)), np.ones((1, 1, 2, 3)), groups=2)
 
 
 @given(convolutions())

@@ -50,7 +50,7 @@ class Settings:
             if side.missing:
                 self.tell(
                     f"{side.name} is left out: {', '.join(side.missing)} is not installed. "
-                    f'Install it with: pip install "scratchnet[bench]"'
+                    f'Install it with: pip install "scratchnet[{side.extra}]"'
                 )
         return [side for side in wanted if not side.missing]
 

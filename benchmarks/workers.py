@@ -36,12 +36,14 @@ class Side:
         module: has `prepare(task)`; imported in the side's own process only.
         needs: the modules without which it stays away.
         environment: variables of its process.
+        extra: what installs the modules: `pip install "scratchnet[EXTRA]"`.
     """
 
     name: str
     module: str
     needs: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    extra: str = "bench"
 
     @property
     def missing(self) -> list[str]:

@@ -49,7 +49,14 @@ from scratchnet.ops.kernels.pooling import (
     max_pool2d,
     max_pool2d_backward,
 )
-from scratchnet.ops.kernels.rectifiers import elu, elu_backward, relu, relu_backward
+from scratchnet.ops.kernels.rectifiers import (
+    elu,
+    elu_backward,
+    relu,
+    relu_backward,
+    selu,
+    selu_backward,
+)
 from scratchnet.ops.kernels.sigmoids import (
     hard_sigmoid,
     hard_sigmoid_backward,

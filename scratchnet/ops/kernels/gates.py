@@ -12,6 +12,7 @@ from numba import prange
 
 from scratchnet.ops import formulas
 from scratchnet.ops.formulas.gates import GELU_CUBIC, SQRT_HALF, SQRT_TWO_OVER_PI
+from scratchnet.ops.kernels.elementary import exp, normal
 from scratchnet.ops.kernels.elementwise import of_one, of_two
 from scratchnet.ops.kernels.jit import jit
 
@@ -61,14 +62,14 @@ def _approximate_formula_backward(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
 def _x_times_sigmoid(x, y):  # type: ignore[no-untyped-def]
     for i in prange(x.size):
         v = np.float64(x[i])
-        e = math.exp(-abs(v))
-        y[i] = v * (e if v < 0 else 1.0) / (1.0 + e)
+        e = exp(-abs(v))
+        y[i] = v * ((e if v < 0 else 1.0) / (1.0 + e))
 
 
 def _gradient_of_silu(dy, x, dx):  # type: ignore[no-untyped-def]
     for i in prange(x.size):
         v = np.float64(x[i])
-        e = math.exp(-abs(v))
+        e = exp(-abs(v))
         s = (e if v < 0 else 1.0) / (1.0 + e)
         dx[i] = dy[i] * s * (1.0 + v * (1.0 - s))
 
@@ -89,23 +90,22 @@ def _gradient_of_hard_silu(dy, x, dx):  # type: ignore[no-untyped-def]
 
 def _x_times_normal_cdf(x, y):  # type: ignore[no-untyped-def]
     for i in prange(x.size):
-        v = np.float64(x[i])
-        y[i] = v * math.erfc(-v * SQRT_HALF) / 2.0
+        cdf, _ = normal(x[i])
+        y[i] = x[i] * cdf
 
 
 def _gradient_of_gelu(dy, x, dx):  # type: ignore[no-untyped-def]
     scale = SQRT_HALF / math.sqrt(math.pi)
     for i in prange(x.size):
-        v = np.float64(x[i])
-        z = v * SQRT_HALF
-        dx[i] = dy[i] * (math.erfc(-z) / 2.0 + v * math.exp(-z * z) * scale)
+        cdf, density = normal(x[i])
+        dx[i] = dy[i] * (cdf + x[i] * density * scale)
 
 
 def _x_times_sigmoid_of_cubic(x, y):  # type: ignore[no-untyped-def]
     for i in prange(x.size):
         v = np.float64(x[i])
         u = 2.0 * SQRT_TWO_OVER_PI * (v + GELU_CUBIC * v * v * v)
-        e = math.exp(-abs(u))
+        e = exp(-abs(u))
         y[i] = v * (e if u < 0 else 1.0) / (1.0 + e)
 
 
@@ -114,7 +114,7 @@ def _gradient_of_approximate_gelu(dy, x, dx):  # type: ignore[no-untyped-def]
         v = np.float64(x[i])
         u = 2.0 * SQRT_TWO_OVER_PI * (v + GELU_CUBIC * v * v * v)
         du = 2.0 * SQRT_TWO_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v)
-        e = math.exp(-abs(u))
+        e = exp(-abs(u))
         s = (e if u < 0 else 1.0) / (1.0 + e)
         dx[i] = dy[i] * (s + v * s * (1.0 - s) * du)
 

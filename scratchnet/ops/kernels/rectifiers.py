@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import prange
 
 from scratchnet.ops import formulas
-from scratchnet.ops.formulas.rectifiers import in_float32
+from scratchnet.ops.formulas.rectifiers import SELU_ALPHA, SELU_SCALE, in_float32
+from scratchnet.ops.kernels.elementary import exp, expm1
 from scratchnet.ops.kernels.elementwise import of_one, of_two
 from scratchnet.ops.kernels.jit import jit, served
 
@@ -55,6 +54,16 @@ def elu(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
     return of_one(_elu, formulas.elu, x, alpha)
 
 
+def selu(x: np.ndarray) -> np.ndarray:
+    """As `formulas.selu`."""
+    return of_one(_selu, formulas.selu, x)
+
+
+def selu_backward(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """As `formulas.selu_backward`."""
+    return of_two(_selu_gradient, formulas.selu_backward, dy, x)
+
+
 def elu_backward(dy: np.ndarray, x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
     """As `formulas.elu_backward`."""
     return of_two(_elu_gradient, formulas.elu_backward, dy, x, alpha)
@@ -91,13 +100,31 @@ def _bounded_relu_gradient(dy, x, largest, dx):  # type: ignore[no-untyped-def]
 
 
 def _exponential_below(x, alpha, y):  # type: ignore[no-untyped-def]
+    zero = x.dtype.type(0)
     for i in prange(x.size):
-        y[i] = x[i] if x[i] > 0 else alpha * math.expm1(x[i])
+        e = alpha * expm1(zero if x[i] > zero else x[i])
+        y[i] = e if x[i] < zero else x[i]
 
 
 def _gradient_of_elu(dy, x, alpha, dx):  # type: ignore[no-untyped-def]
+    zero = x.dtype.type(0)
     for i in prange(x.size):
-        dx[i] = dy[i] if x[i] > 0 else dy[i] * alpha * math.exp(x[i])
+        e = dy[i] * alpha * exp(zero if x[i] > zero else x[i])
+        dx[i] = dy[i] if x[i] > zero else e
+
+
+def _scaled_elu(x, y):  # type: ignore[no-untyped-def]
+    zero, alpha, scale = x.dtype.type(0), x.dtype.type(SELU_ALPHA), x.dtype.type(SELU_SCALE)
+    for i in prange(x.size):
+        e = alpha * expm1(zero if x[i] > zero else x[i])
+        y[i] = scale * (e if x[i] < zero else x[i])
+
+
+def _gradient_of_selu(dy, x, dx):  # type: ignore[no-untyped-def]
+    zero, alpha, scale = x.dtype.type(0), x.dtype.type(SELU_ALPHA), x.dtype.type(SELU_SCALE)
+    for i in prange(x.size):
+        e = dy[i] * alpha * exp(zero if x[i] > zero else x[i])
+        dx[i] = scale * (dy[i] if x[i] >= zero else e)
 
 
 _relu = jit(_plain_relu)
@@ -108,3 +135,5 @@ _bounded = jit(_bounded_relu)
 _bounded_gradient = jit(_bounded_relu_gradient)
 _elu = jit(_exponential_below)
 _elu_gradient = jit(_gradient_of_elu)
+_selu = jit(_scaled_elu)
+_selu_gradient = jit(_gradient_of_selu)

@@ -6,11 +6,14 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops import formulas
+from scratchnet.ops.kernels import elementary
 from scratchnet.ops.kernels.elementwise import of_one, of_two
 from scratchnet.ops.kernels.jit import jit
 
-# NumPy's tanh uses vector instructions that Numba's does not: four times as fast on two cores.
-tanh = formulas.tanh
+
+def tanh(x: np.ndarray) -> np.ndarray:
+    """As `formulas.tanh`."""
+    return of_one(_tanh, formulas.tanh, x)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -41,7 +44,7 @@ def hard_sigmoid_backward(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
 def _stable_sigmoid(x, y):  # type: ignore[no-untyped-def]
     one = x.dtype.type(1)
     for i in prange(x.size):
-        e = np.exp(-abs(x[i]))
+        e = elementary.exp(-abs(x[i]))
         y[i] = (e if x[i] < 0 else one) / (one + e)
 
 
@@ -49,6 +52,11 @@ def _gradient_of_sigmoid(dy, y, dx):  # type: ignore[no-untyped-def]
     one = y.dtype.type(1)
     for i in prange(y.size):
         dx[i] = dy[i] * y[i] * (one - y[i])
+
+
+def _hyperbolic_tangent(x, y):  # type: ignore[no-untyped-def]
+    for i in prange(x.size):
+        y[i] = elementary.tanh(x[i])
 
 
 def _gradient_of_tanh(dy, y, dx):  # type: ignore[no-untyped-def]
@@ -72,6 +80,7 @@ def _slope_of_three_pieces(dy, x, dx):  # type: ignore[no-untyped-def]
 
 _sigmoid = jit(_stable_sigmoid)
 _sigmoid_gradient = jit(_gradient_of_sigmoid)
+_tanh = jit(_hyperbolic_tangent)
 _tanh_gradient = jit(_gradient_of_tanh)
 _hard_sigmoid = jit(_three_pieces)
 _hard_sigmoid_gradient = jit(_slope_of_three_pieces)

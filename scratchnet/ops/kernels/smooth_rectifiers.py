@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import prange
 
 from scratchnet.ops import formulas
+from scratchnet.ops.kernels.elementary import exp, log1p
 from scratchnet.ops.kernels.elementwise import of_one, of_two
 from scratchnet.ops.kernels.jit import jit
 
@@ -22,20 +21,17 @@ def softplus_backward(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
     return of_two(_softplus_gradient, formulas.softplus_backward, dy, x)
 
 
-# In float64 for float32 too, which costs no more and rounds once.
-
-
 def _log_of_one_plus_exp(x, y):  # type: ignore[no-untyped-def]
+    zero = x.dtype.type(0)
     for i in prange(x.size):
-        v = np.float64(x[i])
-        y[i] = math.log1p(math.exp(-abs(v))) + (v if v > 0 else 0.0)
+        y[i] = log1p(exp(-abs(x[i]))) + (zero if x[i] < zero else x[i])
 
 
 def _times_sigmoid(dy, x, dx):  # type: ignore[no-untyped-def]
+    one = x.dtype.type(1)
     for i in prange(x.size):
-        v = np.float64(x[i])
-        e = math.exp(-abs(v))
-        dx[i] = dy[i] * (e if v < 0 else 1.0) / (1.0 + e)
+        e = exp(-abs(x[i]))
+        dx[i] = dy[i] * ((e if x[i] < 0 else one) / (one + e))
 
 
 _softplus = jit(_log_of_one_plus_exp)

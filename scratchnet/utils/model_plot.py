@@ -237,7 +237,7 @@ def _shown(path: str, kind: str) -> Any:
         return None
     if kind == "svg":
         return display.SVG(filename=path)
-    return display.Image(filename=path) if kind in ("png", "jpg", "jpeg", "gif") else None
+    return display.Image(filename=path, format=kind) if kind in ("png", "jpg", "jpeg", "gif") else None
 
 
 def _require_built(model: Model) -> None:

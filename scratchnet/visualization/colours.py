@@ -74,12 +74,16 @@ def bar_look(k: int) -> dict[str, Any]:
 
 
 def ink_on(background: Any) -> str:
-    """Black or white, whichever is read more easily on a colour.
+    """`DARK` or white, whichever is read more easily on a colour.
 
     The contrast is (L1 + 0.05) / (L2 + 0.05) of the relative luminances; source: W3C, Web Content
     Accessibility Guidelines 2.2.
     """
-    rgb = require("matplotlib.colors").to_rgb(background)
+    behind, dark = _luminance(background) + 0.05, _luminance(DARK) + 0.05
+    return WHITE if 1.05 / behind > behind / dark else DARK
+
+
+def _luminance(colour: Any) -> float:
+    rgb = require("matplotlib.colors").to_rgb(colour)
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return WHITE if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else DARK
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -237,7 +237,9 @@ def _shown(path: str, kind: str) -> Any:
         return None
     if kind == "svg":
         return display.SVG(filename=path)
-    return display.Image(filename=path, format=kind) if kind in ("png", "jpg", "jpeg", "gif") else None
+    if kind in ("png", "jpg", "jpeg", "gif"):
+        return display.Image(filename=path, format=kind)  # the file may have no ending
+    return None
 
 
 def _require_built(model: Model) -> None:

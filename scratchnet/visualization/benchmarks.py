@@ -248,10 +248,9 @@ def scaling(
         axes.set_xlabel(x_label or x)
         axes.set_ylabel(y_label or y)
         axes.set_title(title or f"{y_label or y} over {x_label or x}")
-        if hue:
-            axes.legend(title=hue)
         if ideal:
             axes.plot([], [], color=GREY, linewidth=0.8, label="proportional to the size")
+        if hue or ideal:
             axes.legend(title=hue)
     return figure
 

@@ -134,6 +134,8 @@ def history(history: Any) -> Figure:
             axes.set_xlabel("epoch")
             axes.set_ylabel(title)
             axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+            if len(epochs) == 1:  # no ticks between epochs
+                axes.set_xticks(epochs)
             axes.grid(axis="y")
         for axes in grid[len(names) :]:
             axes.remove()

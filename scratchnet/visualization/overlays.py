@@ -10,7 +10,7 @@ import numpy as np
 from scratchnet.ops.formulas.resize import resize
 from scratchnet.visualization.libraries import require
 from scratchnet.visualization.pictures import as_picture, draw_picture
-from scratchnet.visualization.style import SMALL, WEB_WIDTH, drawing, plain_image_axes
+from scratchnet.visualization.style import SMALL, WEB_WIDTH, drawing, plain_image_axes, small_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ def grad_cam_overlay(images: Any, heat: Any, titles: Sequence[str] | None = None
     """Each image, and below it the same image with the heat of its class on it.
 
     The brighter and the more opaque, the more a place speaks for the class. Each image has a scale
-    of its own, from 0 to its largest heat.
+    of its own, from 0 to its largest heat; where all of it is 0, that stands above it.
 
     Args:
         images: (N, H, W), (N, H, W, 1) or (N, H, W, 3).
@@ -83,6 +83,7 @@ def _overlay(
         for above, below, picture, each, name in zip(*grid, pictures, maps, names, strict=True):
             draw_picture(above, picture, name)
             plain_image_axes(below)
+            small_title(below, "" if each.any() else "0 everywhere")
             below.imshow(picture * brightness, cmap="gray", vmin=0, vmax=1)
             share = _enlarged(each, *picture.shape[:2]) / (each.max() or 1.0)
             alpha = np.clip(0.85 * share**0.6, 0, 0.85)

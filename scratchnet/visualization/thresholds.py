@@ -58,7 +58,7 @@ def roc_curve(y_true: Any, scores: Any, threshold: float | None = None) -> Figur
             x, y = counts.false_alarms / negatives, counts.hits / positives
             areas.append(float(np.trapezoid(y, x)))
             axes.plot(x, y, label=f"{name}AUC {areas[-1]:.3f}", **_look(k, len(x)))
-            _mark(axes, counts, x, y, threshold, k)
+            _mark(axes, counts, x, y, threshold)
         _finish(axes, f"{positives:,} positive, {negatives:,} negative samples", "lower right")
         axes.set_xlabel("false-positive rate")
         axes.set_ylabel("true-positive rate (recall)")
@@ -91,7 +91,7 @@ def precision_recall_curve(y_true: Any, scores: Any, threshold: float | None = N
                 label=f"{name}average precision {averages[-1]:.3f}",
                 **_look(k, len(recall)),
             )
-            _mark(axes, counts, recall, precision, threshold, k)
+            _mark(axes, counts, recall, precision, threshold)
         _finish(axes, f"{positives:,} positive, {negatives:,} negative samples", "lower left")
         axes.set_xlabel("recall")
         axes.set_ylabel("precision")
@@ -150,7 +150,7 @@ def _look(k: int, points: int) -> dict[str, Any]:
 
 
 def _mark(
-    axes: Axes, counts: _Counts, x: np.ndarray, y: np.ndarray, threshold: float | None, k: int
+    axes: Axes, counts: _Counts, x: np.ndarray, y: np.ndarray, threshold: float | None
 ) -> None:
     """The point of a threshold, with what it brings."""
     if threshold is None:

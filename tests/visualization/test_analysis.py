@@ -253,6 +253,7 @@ def test_heat_is_enlarged_to_the_image_and_scaled_by_its_largest():
     assert np.unravel_index(first.argmax(), first.shape) in [(2, 3), (3, 3)]
     assert first.sum() * 5 == pytest.approx(heat[0].sum() * 4)  # 4 pixels for each cell
     assert second.tolist() == np.zeros((6, 4)).tolist()
+    assert [axes.get_title() for axes in below] == ["", "0 everywhere"]
     assert {axes.images[1].get_clim() for axes in below} == {(0, 1)}
     np.testing.assert_array_equal(below[0].images[1].get_alpha() > 0, first > 0)
 

@@ -104,6 +104,11 @@ def test_history_takes_a_mapping_as_keras_has_it():
     assert [len(each.lines) for each in axes] == [2, 1, 1]
 
 
+def test_a_single_epoch_has_a_single_tick():
+    (axes,) = history({"loss": [3.0]}).axes
+    assert axes.get_xticks().tolist() == [1]
+
+
 def test_history_refuses_a_mapping_that_does_not_say_which_epochs_were_validated():
     with pytest.raises(
         ValueError, match=r"'loss': 3, 'val_loss': 1.*the History that fit returned"

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
+from scratchnet.optimizers.optimizer import OnePass, Optimizer, as_keras_casts
 from scratchnet.optimizers.schedules import LearningRateSchedule
 
 
@@ -55,6 +55,9 @@ class Adagrad(Optimizer):
         np.multiply(g, lr, out=step)
         step /= root
         p -= step
+
+    def one_pass(self, dtype: np.dtype, lr: np.floating) -> OnePass:
+        return "adagrad", (dtype.type(self.epsilon),)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
+from scratchnet.optimizers.optimizer import OnePass, Optimizer, as_keras_casts
 from scratchnet.optimizers.schedules import LearningRateSchedule
 
 
@@ -55,6 +55,12 @@ class Adam(Optimizer):
         (work,) = self.work_arrays(p, 1)
         t, betas = self.iterations + 1, (self.beta_1, self.beta_2)
         adam_step(p, g, lr, slots, t, betas, self.epsilon, work)
+
+    def one_pass(self, dtype: np.dtype, lr: np.floating) -> OnePass:
+        betas = (self.beta_1, self.beta_2)
+        rests = tuple(dtype.type(1 - beta) for beta in betas)
+        alpha = corrected_rate(lr, self.iterations + 1, betas)
+        return "amsgrad" if self.amsgrad else "adam", (*rests, alpha, dtype.type(self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -112,8 +118,6 @@ def adam_step(
         work: like p, is overwritten.
     """
     dtype = p.dtype.type
-    beta_1, beta_2 = (as_keras_casts(beta, p.dtype) for beta in betas)
-    alpha = lr * np.sqrt(1 - beta_2 ** dtype(t)) / (1 - beta_1 ** dtype(t))
     m, v, *largest = slots
     follow(m, g, dtype(1 - betas[0]), work)
     follow(v, np.square(g, out=work), dtype(1 - betas[1]), work)
@@ -122,8 +126,15 @@ def adam_step(
     step = np.sqrt(v, out=work)
     step += dtype(epsilon)
     np.divide(m, step, out=step)
-    step *= alpha
+    step *= corrected_rate(lr, t, betas)
     p -= step
+
+
+def corrected_rate(lr: np.floating, t: int, betas: tuple[float, float]) -> np.floating:
+    """α = lr·√(1 − β₂ᵗ) / (1 − β₁ᵗ), in the dtype of lr."""
+    dtype = lr.dtype.type
+    beta_1, beta_2 = (as_keras_casts(beta, lr.dtype) for beta in betas)
+    return lr * np.sqrt(1 - beta_2 ** dtype(t)) / (1 - beta_1 ** dtype(t))
 
 
 def follow(mean: np.ndarray, x: np.ndarray, share: np.floating, work: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.optimizers.adam import follow
-from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
+from scratchnet.optimizers.optimizer import OnePass, Optimizer, as_keras_casts
 from scratchnet.optimizers.schedules import LearningRateSchedule
 
 
@@ -46,17 +46,24 @@ class Adamax(Optimizer):
         self, p: np.ndarray, g: np.ndarray, lr: np.floating, slots: Sequence[np.ndarray]
     ) -> None:
         dtype = p.dtype.type
-        correction = 1 - as_keras_casts(self.beta_1, p.dtype) ** dtype(self.iterations + 1)
         m, u = slots
         work, step = self.work_arrays(p, 2)
         follow(m, g, dtype(1 - self.beta_1), work)
         u *= dtype(self.beta_2)
         np.maximum(u, np.abs(g, out=work), out=u)
         denominator = np.add(u, dtype(self.epsilon), out=work)
-        denominator *= correction
+        denominator *= self._correction(p.dtype)
         np.multiply(m, lr, out=step)
         step /= denominator
         p -= step
+
+    def one_pass(self, dtype: np.dtype, lr: np.floating) -> OnePass:
+        rest, beta_2 = dtype.type(1 - self.beta_1), dtype.type(self.beta_2)
+        return "adamax", (rest, beta_2, self._correction(dtype), dtype.type(self.epsilon))
+
+    def _correction(self, dtype: np.dtype) -> np.floating:
+        """1 − β₁ᵗ."""
+        return 1 - as_keras_casts(self.beta_1, dtype) ** dtype.type(self.iterations + 1)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

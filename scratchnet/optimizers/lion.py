@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
+from scratchnet.optimizers.optimizer import OnePass, Optimizer, as_keras_casts
 from scratchnet.optimizers.schedules import LearningRateSchedule
 
 
@@ -61,6 +61,10 @@ class Lion(Optimizer):
         p -= direction
         m *= beta_2
         m += np.multiply(g, 1 - beta_2, out=work)
+
+    def one_pass(self, dtype: np.dtype, lr: np.floating) -> OnePass:
+        beta_1, beta_2 = (as_keras_casts(beta, dtype) for beta in (self.beta_1, self.beta_2))
+        return "lion", (beta_1, 1 - beta_1, beta_2, 1 - beta_2)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"beta_1": self.beta_1, "beta_2": self.beta_2}

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.optimizers.checks import check_share
-from scratchnet.optimizers.optimizer import Optimizer
+from scratchnet.optimizers.optimizer import OnePass, Optimizer
 from scratchnet.optimizers.schedules import LearningRateSchedule
 
 
@@ -66,6 +66,9 @@ class Momentum(Optimizer):
         v *= p.dtype.type(self.beta)
         v += np.multiply(g, p.dtype.type(1 - self.beta), out=work)
         p -= np.multiply(v, lr, out=work)
+
+    def one_pass(self, dtype: np.dtype, lr: np.floating) -> OnePass:
+        return "averaged_momentum", (dtype.type(self.beta), dtype.type(1 - self.beta))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"beta": self.beta}

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.optimizers.adam import follow
-from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
+from scratchnet.optimizers.optimizer import OnePass, Optimizer, as_keras_casts
 from scratchnet.optimizers.schedules import LearningRateSchedule
 from scratchnet.variable import Variable
 
@@ -57,24 +57,33 @@ class Nadam(Optimizer):
     def update(
         self, p: np.ndarray, g: np.ndarray, lr: np.floating, slots: Sequence[np.ndarray]
     ) -> None:
-        dtype, t = p.dtype.type, self.iterations + 1
-        beta_1, beta_2 = (as_keras_casts(beta, p.dtype) for beta in (self.beta_1, self.beta_2))
-        decay = as_keras_casts(0.96, p.dtype)
-        u = beta_1 * (1 - dtype(0.5) * decay ** dtype(t))
-        u_next = beta_1 * (1 - dtype(0.5) * decay ** dtype(t + 1))
-        product = dtype(self._u_product.value)
+        rest_1, rest_2, of_m, of_g, of_v, epsilon = self._numbers(p.dtype)
         m, v = slots
         work, step = self.work_arrays(p, 2)
-        follow(m, g, 1 - beta_1, work)
-        follow(v, np.square(g, out=work), 1 - beta_2, work)
-        m_hat = np.multiply(m, u_next / (1 - product * u_next), out=step)
-        m_hat += np.multiply(g, (1 - u) / (1 - product), out=work)
-        v_hat = np.divide(v, 1 - beta_2 ** dtype(t), out=work)
+        follow(m, g, rest_1, work)
+        follow(v, np.square(g, out=work), rest_2, work)
+        m_hat = np.multiply(m, of_m, out=step)
+        m_hat += np.multiply(g, of_g, out=work)
+        v_hat = np.divide(v, of_v, out=work)
         np.sqrt(v_hat, out=work)
-        work += dtype(self.epsilon)
+        work += epsilon
         step *= lr
         step /= work
         p -= step
+
+    def one_pass(self, dtype: np.dtype, lr: np.floating) -> OnePass:
+        return "nadam", self._numbers(dtype)
+
+    def _numbers(self, dtype: np.dtype) -> tuple[np.floating, ...]:
+        """1 − β₁, 1 − β₂, what m, g and v are multiplied and divided by for m̂ and v̂, and ε."""
+        kind, t = dtype.type, self.iterations + 1
+        beta_1, beta_2 = (as_keras_casts(beta, dtype) for beta in (self.beta_1, self.beta_2))
+        decay = as_keras_casts(0.96, dtype)
+        u = beta_1 * (1 - kind(0.5) * decay ** kind(t))
+        u_next = beta_1 * (1 - kind(0.5) * decay ** kind(t + 1))
+        product = kind(self._u_product.value)
+        of_m, of_g = u_next / (1 - product * u_next), (1 - u) / (1 - product)
+        return 1 - beta_1, 1 - beta_2, of_m, of_g, 1 - beta_2 ** kind(t), kind(self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

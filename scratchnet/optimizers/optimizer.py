@@ -6,7 +6,8 @@ One step, from a gradient for each weight:
                     mean of the last k gradients
     2. clip         the gradients (`optimizers.clipping`)
     3. decay        p ← p − p·weight_decay·lr
-    4. update       the optimizer's own rule
+    4. update       the optimizer's own rule; where there is a kernel that does 3 and 4 in one pass
+                    over memory, to the same bits, it serves in the place of the formula
     5. average      with use_ema, a moving average of each weight, which takes the weight's place
                     at the end of training or every ema_overwrite_frequency steps
     6. constrain    p ← constraint(p) where the weight has one: after every call, also one that
@@ -28,6 +29,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scratchnet import ops
 from scratchnet.config import floatx
 from scratchnet.optimizers import schedules
 from scratchnet.optimizers.checks import check_arguments, check_gradients, read_learning_rate
@@ -37,6 +39,7 @@ from scratchnet.serialization import snake_case
 from scratchnet.variable import Variable
 
 Gradients = list[np.ndarray | None]
+OnePass = tuple[str, tuple[np.floating, ...]]
 
 
 class Optimizer:
@@ -111,6 +114,14 @@ class Optimizer:
     ) -> None:
         """Move the weight p against its gradient g, in place, with its slots in order."""
         raise NotImplementedError(f"{type(self).__name__} does not define update(p, g, lr, slots).")
+
+    def one_pass(self, dtype: np.dtype, lr: np.floating) -> OnePass | None:
+        """How `update` is done in one pass over memory, where `ops.kernels.updates` has it.
+
+        Returns the name of the kernel, and the numbers that it takes after the arrays and lr, in
+        `dtype`; None where no kernel does what `update` does.
+        """
+        return None
 
     def slot_groups_of(self, variable: Variable) -> tuple[tuple[str, ...], ...]:
         """The slot groups of this weight; as many for each weight."""
@@ -322,15 +333,35 @@ class Optimizer:
 
     def _step(self, gradients: Gradients, variables: Sequence[Variable]) -> None:
         rate = self.learning_rate
-        for variable, g in zip(variables, gradients, strict=True):
-            share = self.weight_decay_of(variable)
-            if g is not None and share is not None and self._decays(variable):
-                self._decay(variable.value, share, variable.dtype.type(rate))
         self.before_update()
+        kernels: dict[np.dtype, OnePass | None] = {}
         for variable, g, slots in zip(variables, gradients, self._slots, strict=True):
-            if g is not None:
-                lr = variable.dtype.type(rate)
-                self.update(variable.value, g, lr, [slot.value for slot in slots])
+            if g is None:
+                continue
+            p, lr, dtype = variable.value, variable.dtype.type(rate), variable.dtype
+            share = self._decay_of(variable)
+            arrays = [slot.value for slot in slots]
+            if dtype not in kernels:
+                kernels[dtype] = self._one_pass(dtype, lr)
+            if not _in_one_pass(kernels[dtype], p, g, arrays, share, lr):
+                if share:
+                    self._decay(p, share, lr)
+                self.update(p, g, lr, arrays)
+
+    def _one_pass(self, dtype: np.dtype, lr: np.floating) -> OnePass | None:
+        """`one_pass`, unless formulas are in use or a class below has an `update` of its own."""
+        if ops.implementation() == "formulas":
+            return None
+        lineage = type(self).__mro__
+        fused, updated = (
+            next(i for i, each in enumerate(lineage) if name in vars(each))
+            for name in ("one_pass", "update")
+        )
+        return self.one_pass(dtype, lr) if fused <= updated else None
+
+    def _decay_of(self, variable: Variable) -> float | None:
+        share = self.weight_decay_of(variable)
+        return share if share is not None and self._decays(variable) else None
 
     def _decays(self, variable: Variable) -> bool:
         excluded, pattern = self._excluded
@@ -356,6 +387,26 @@ class Optimizer:
 
     def _slot_of_each(self, name: str) -> list[Variable]:
         return [_slot(v, name, np.zeros_like(v.value)) for v in self._built_for]
+
+
+def _in_one_pass(
+    kernel: OnePass | None,
+    p: np.ndarray,
+    g: np.ndarray,
+    slots: Sequence[np.ndarray],
+    share: float | None,
+    lr: np.floating,
+) -> bool:
+    """Decay and update by a kernel; False, and nothing done, where it does not serve the arrays."""
+    if kernel is None:
+        return False
+    from scratchnet.ops.kernels import updates  # here, for it needs Numba
+
+    if not updates.fits(p, g, slots):
+        return False
+    name, numbers = kernel
+    updates.update(name, p, g, slots, as_keras_casts(share or 0.0, p.dtype), lr, *numbers)
+    return True
 
 
 def _slot(variable: Variable, name: str, value: np.ndarray) -> Variable:

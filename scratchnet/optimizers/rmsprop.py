@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.optimizers.optimizer import Optimizer
+from scratchnet.optimizers.optimizer import OnePass, Optimizer
 from scratchnet.optimizers.schedules import LearningRateSchedule
 
 
@@ -73,6 +73,14 @@ class RMSprop(Optimizer):
             m += increment
             increment = m
         p -= increment
+
+    def one_pass(self, dtype: np.dtype, lr: np.floating) -> OnePass | None:
+        if self.centered:
+            return None
+        numbers = (dtype.type(self.rho), dtype.type(1 - self.rho), dtype.type(self.epsilon))
+        if self.momentum > 0:
+            return "rmsprop_with_momentum", (*numbers, dtype.type(self.momentum))
+        return "rmsprop", numbers
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

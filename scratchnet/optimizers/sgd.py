@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.optimizers.checks import check_share
-from scratchnet.optimizers.optimizer import Optimizer, as_keras_casts
+from scratchnet.optimizers.optimizer import OnePass, Optimizer, as_keras_casts
 from scratchnet.optimizers.schedules import LearningRateSchedule
 
 
@@ -63,6 +63,12 @@ class SGD(Optimizer):
             p += ahead
         else:
             p += m
+
+    def one_pass(self, dtype: np.dtype, lr: np.floating) -> OnePass:
+        if not self.momentum:
+            return "sgd", ()
+        kernel = "nesterov" if self.nesterov else "sgd_with_momentum"
+        return kernel, (as_keras_casts(self.momentum, dtype),)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"momentum": self.momentum, "nesterov": self.nesterov}

@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--known", action="store_true", help="try none, report what is known")
     parser.add_argument("--results", type=Path, default=Path("runs/mutation.jsonl"))
     parser.add_argument("--report", type=Path, help="write the score and the survivors there")
+    parser.add_argument("--note", default="", help="a sentence for the head of the report")
     parser.add_argument("--preload", default=PRELOADED, help="modules to import only once")
     arguments = parser.parse_args()
     paths = [str(file) for path in arguments.paths for file in _files(Path(path))]
@@ -41,7 +42,8 @@ def main() -> None:
             results.add(mutant, "")
     if not arguments.known:
         run(mutants, paths, arguments.tests, results, arguments.jobs, arguments.preload)
-    text = report(mutants, everything, results, read_reasons(REASONS), arguments.seed)
+    reasons = read_reasons(REASONS)
+    text = report(mutants, everything, results, reasons, arguments.seed, arguments.note)
     if arguments.report:
         arguments.report.parent.mkdir(parents=True, exist_ok=True)
         arguments.report.write_text(text, encoding="utf-8")

@@ -65,6 +65,7 @@ def report(
     results: Results,
     reasons: list[Reason],
     seed: int = 0,
+    note: str = "",
 ) -> str:
     """The report on these mutants, which are all of `everything` or a sample drawn by `seed`."""
     survivors: list[tuple[Mutant, Reason | None]] = []
@@ -91,14 +92,15 @@ def report(
         "Those that no test notices are listed below, with the reason where one is known:",
         "*equivalent* ones change no result that a caller can see, *accepted* ones could be told",
         "from the original by a test that is not worth its while. Timed out, a test that does not",
-        "end, counts as killed; an error of the run itself does not.",
+        "end, counts as killed. What the run did not decide does not.",
         "",
+        *([note, ""] if note else []),
         f"{date.today()}; Python {platform.python_version()}, {versions}.",
         f"Tried: {tried} of {len(everything)} mutants, {drawn}"
         f"{'' if tried == len(everything) else 'so scores come with their 95 % intervals'}.",
         "",
         "| package | mutants | tried | killed | timed out | equivalent | accepted | unexplained "
-        "| errors | score | without equivalents |",
+        "| undecided | score | without equivalents |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     in_order = sorted(rows, key=lambda name: (name == "all", name))

@@ -46,8 +46,7 @@ class Judge:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if self.seconds is not None:
-            signal.signal(signal.SIGPROF, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_PROF, 5 + 10 * self.seconds[item.nodeid])
+            _limit_processor_time(5 + 10 * self.seconds[item.nodeid])
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed and not self.killer:
@@ -108,10 +107,16 @@ def try_freshly(mutant: Mutant, files: list[str], seconds: dict[str, float]) -> 
     """
     _replace_source(os.path.abspath(mutant.path), ast.unparse(mutated(mutant)).encode())
     judge = Judge(seconds)
+    _limit_processor_time(60)  # of imports and collection
     status = pytest.main([*files, "-x", *QUIET], plugins=[judge, HypothesisSettings()])
     if judge.killer or status == pytest.ExitCode.OK:
         return judge.killer
     raise RuntimeError(f"pytest ended with {status!r}")
+
+
+def _limit_processor_time(seconds: float) -> None:
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 class HypothesisSettings:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    # Numba's cache does not notice a change in another file; a test must not trust an old one.
+    # A test must not trust what an older run has compiled.
     _folder = tempfile.mkdtemp(prefix="numba-cache-")
     os.environ["NUMBA_CACHE_DIR"] = _folder
     atexit.register(shutil.rmtree, _folder, ignore_errors=True)

@@ -17,9 +17,6 @@ are always busy, and each value that is loaded serves several products. A loop o
 say "keep this in a register", so these two are written in LLVM's own language, which is what Numba
 turns Python into. The functions `_multiply` and `_multiply_transposed` say the same in NumPy; they
 run where Numba does not compile (NUMBA_DISABLE_JIT=1).
-
-Numba's cache on disk does not notice when this file changes under the kernels that use it: delete
-the cache after an edit.
 """
 
 from __future__ import annotations

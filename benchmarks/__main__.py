@@ -13,7 +13,7 @@ from rich.console import Console
 
 # Each is a module of this package with `HELP`, `measure(settings)` -> a frame with one row for each
 # measurement, and `report(frame, settings)` -> a Report.
-COMMANDS = ("layers", "training", "inference", "scaling", "peers")
+COMMANDS = ("layers", "training", "inference", "scaling", "memory", "latency", "peers")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -79,7 +79,7 @@ class Worker:
         self._process = context.Process(
             target=_serve, args=(theirs, side.module, cores(threads)), daemon=True
         )
-        with _environment({**_thread_variables(threads), **_QUIET, **side.environment}):
+        with _environment(variables(side, threads)):
             self._process.start()
         theirs.close()
 
@@ -135,6 +135,11 @@ def started(sides: Sequence[Side], threads: int) -> Iterator[dict[str, Worker]]:
     """A worker for each side, by name; all end with the block."""
     with ExitStack() as stack:
         yield {side.name: stack.enter_context(Worker(side, threads)) for side in sides}
+
+
+def variables(side: Side, threads: int) -> dict[str, str]:
+    """What the environment of a side's process has besides this one's."""
+    return {**_thread_variables(threads), **_QUIET, **side.environment}
 
 
 def available_threads() -> int:

@@ -32,10 +32,9 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import overload
+from numba.extending import overload, register_jitable
 
 from scratchnet.ops.formulas.gates import SQRT_HALF
-from scratchnet.ops.kernels.compilation import compiled
 
 # A product and the sum it goes into may be rounded once; nothing else is relaxed.
 _OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}
@@ -102,7 +101,7 @@ def _parts(x):  # type: ignore[no-untyped-def]
     return e, two_n
 
 
-_parts_of_expm1 = compiled(_parts, **_OPTIONS)
+_parts_of_expm1 = register_jitable(**_OPTIONS)(_parts)
 
 
 def _expm1_of_float32(x):  # type: ignore[no-untyped-def]

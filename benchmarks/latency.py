@@ -64,8 +64,7 @@ def measure(settings: Settings) -> pd.DataFrame:
                 continue
             if side.name == US:
                 seconds[COLD, US].append(cold)
-            figures(side, predict, settings.threads, 0, kept)
-        for number in range(settings.pick(7, 2, 1)):
+        for number in range(settings.pick(7, 1, 1)):
             for side in taking_part:
                 _add(seconds, side, step, predict, settings, kept)
             settings.tell(f"round {number + 1}: measured")

@@ -28,7 +28,7 @@ def lit(axes):
     }
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     seed=st.integers(0, 999),
     size=st.integers(1, 3),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import scratchnet
 from scratchnet import Sequential, callbacks, layers
 from scratchnet.visualization import compare_runs, history
 
@@ -14,7 +15,8 @@ def test_the_file_of_a_csv_logger_draws_what_fit_returned(tmp_path, separator):
     path = tmp_path / "log.csv"
     x = np.random.default_rng(0).normal(size=(8, 2))
     logger = callbacks.CSVLogger(path, separator)
-    run = model.fit(x, x[:, :1], epochs=3, validation_split=0.5, verbose=0, callbacks=[logger])
+    with scratchnet.use("formulas"):
+        run = model.fit(x, x[:, :1], epochs=3, validation_split=0.5, verbose=0, callbacks=[logger])
     for axes, expected in zip(history(path).axes, history(run).axes, strict=True):
         assert axes.get_title(loc="left") == expected.get_title(loc="left")
         for line, other in zip(axes.lines, expected.lines, strict=True):

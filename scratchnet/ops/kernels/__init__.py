@@ -18,7 +18,7 @@ from scratchnet.ops.kernels.depthwise import (
     depthwise_conv2d_input_gradient,
     depthwise_conv2d_kernel_gradient,
 )
-from scratchnet.ops.kernels.distributions import softmax, softmax_backward
+from scratchnet.ops.kernels.distributions import log_softmax, softmax, softmax_backward
 from scratchnet.ops.kernels.dropout import dropout, dropout_backward, dropout_mask
 from scratchnet.ops.kernels.gates import (
     gelu,
@@ -33,6 +33,7 @@ from scratchnet.ops.kernels.layer_normalization import (
     layer_normalization_backward,
 )
 from scratchnet.ops.kernels.linear import bias_add, bias_add_backward, dense, dense_backward
+from scratchnet.ops.kernels.merge import add
 from scratchnet.ops.kernels.normalization import (
     batch_normalization,
     batch_normalization_backward,
@@ -60,6 +61,8 @@ from scratchnet.ops.kernels.rectifiers import (
 from scratchnet.ops.kernels.sigmoids import (
     hard_sigmoid,
     hard_sigmoid_backward,
+    hard_tanh,
+    hard_tanh_backward,
     sigmoid,
     sigmoid_backward,
     tanh,

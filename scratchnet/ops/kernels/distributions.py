@@ -7,6 +7,8 @@ from numba import prange
 
 from scratchnet.ops import formulas
 from scratchnet.ops.formulas.distributions import Axis
+from scratchnet.ops.kernels.compilation import compiled
+from scratchnet.ops.kernels.elementary import exp
 from scratchnet.ops.kernels.jit import jit, ready, served
 from scratchnet.ops.kernels.memory import empty
 
@@ -21,6 +23,16 @@ def softmax(x: np.ndarray, axis: Axis = -1) -> np.ndarray:
     return y.reshape(x.shape)
 
 
+def log_softmax(x: np.ndarray, axis: Axis = -1) -> np.ndarray:
+    """As `formulas.log_softmax`; the kernel serves the last axis."""
+    if not served(x) or axis not in (-1, x.ndim - 1):
+        return formulas.log_softmax(x, axis)
+    rows = ready(x).reshape(-1, x.shape[-1])
+    y = empty(rows.shape, rows.dtype)
+    _log_softmax(rows, y)
+    return y.reshape(x.shape)
+
+
 def softmax_backward(dy: np.ndarray, y: np.ndarray, axis: Axis = -1) -> np.ndarray:
     """As `formulas.softmax_backward`; the kernel serves the last axis."""
     if not (served(dy, y) and dy.shape == y.shape) or axis not in (-1, y.ndim - 1):
@@ -31,18 +43,37 @@ def softmax_backward(dy: np.ndarray, y: np.ndarray, axis: Axis = -1) -> np.ndarr
     return dx.reshape(y.shape)
 
 
+def _exponentials(x, y):  # type: ignore[no-untyped-def]
+    # y_c = e^{x_c − m}; gives (m, Σ y_c)
+    largest, total = x[0], x.dtype.type(0)
+    for c in range(len(x)):
+        largest = max(largest, x[c])
+    for c in range(len(x)):
+        y[c] = exp(x[c] - largest)
+    for c in range(len(x)):
+        total += y[c]
+    return largest, total
+
+
+# In a sum the order may change, so that several terms are added at a time; nothing else may.
+_exponentials_of = compiled(_exponentials, fastmath={"reassoc"}, error_model="numpy")
+
+
 def _softmax_of_rows(x, y):  # type: ignore[no-untyped-def]
     rows, columns = x.shape
     for r in prange(rows):
-        largest = x[r, 0]
-        for c in range(columns):
-            largest = max(largest, x[r, c])
-        total = x.dtype.type(0)
-        for c in range(columns):
-            y[r, c] = np.exp(x[r, c] - largest)
-            total += y[r, c]
+        _, total = _exponentials_of(x[r], y[r])
         for c in range(columns):
             y[r, c] /= total
+
+
+def _log_softmax_of_rows(x, y):  # type: ignore[no-untyped-def]
+    rows, columns = x.shape
+    for r in prange(rows):
+        largest, total = _exponentials_of(x[r], y[r])
+        logarithm = np.log(total)
+        for c in range(columns):
+            y[r, c] = (x[r, c] - largest) - logarithm
 
 
 def _gradient_of_softmax(dy, y, dx):  # type: ignore[no-untyped-def]
@@ -55,5 +86,6 @@ def _gradient_of_softmax(dy, y, dx):  # type: ignore[no-untyped-def]
             dx[r, c] = y[r, c] * (dy[r, c] - total)
 
 
-_softmax = jit(_softmax_of_rows)
+_softmax = jit(_softmax_of_rows, work=4)
+_log_softmax = jit(_log_softmax_of_rows, work=4)
 _softmax_gradient = jit(_gradient_of_softmax)

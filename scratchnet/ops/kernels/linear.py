@@ -13,6 +13,7 @@ from numba import prange
 from scratchnet.ops import formulas
 from scratchnet.ops.kernels.jit import CHUNKS, jit, one_blas_thread, ready, served
 from scratchnet.ops.kernels.memory import empty
+from scratchnet.ops.kernels.reductions import sum_cells
 
 _ROWS = 32  # of a part at least: fewer, and packing the other matrix costs more than the product
 
@@ -68,7 +69,7 @@ def bias_add_backward(dy: np.ndarray) -> np.ndarray:
 def sum_of_rows(rows: np.ndarray) -> np.ndarray:
     """Σ over the rows of a matrix in float64: partial sums of a fixed number of chunks."""
     partial = np.zeros((CHUNKS, rows.shape[1]))
-    _sum(rows, partial)
+    _sum(rows.reshape(-1), partial)
     return partial.sum(axis=0)
 
 
@@ -95,12 +96,11 @@ def _add_rows(x, bias, y):  # type: ignore[no-untyped-def]
 
 
 def _sum_rows(dy, partial):  # type: ignore[no-untyped-def]
-    rows, channels = dy.shape
-    chunks = partial.shape[0]
+    chunks, channels = partial.shape
+    rows = len(dy) // channels
     for g in prange(chunks):
-        for r in range(g * rows // chunks, (g + 1) * rows // chunks):
-            for c in range(channels):
-                partial[g, c] += dy[r, c]
+        first, end = g * rows // chunks, (g + 1) * rows // chunks
+        sum_cells(dy[first * channels : end * channels], partial[g])
 
 
 _product = jit(_rows_times_matrix, work=4)

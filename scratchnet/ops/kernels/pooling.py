@@ -9,6 +9,7 @@ from scratchnet.ops import formulas
 from scratchnet.ops.geometry import Pair, window2d
 from scratchnet.ops.kernels.jit import jit, ready, served
 from scratchnet.ops.kernels.memory import empty
+from scratchnet.ops.kernels.reductions import largest_cells, sum_cells
 
 
 def max_pool2d(
@@ -119,20 +120,27 @@ def _geometry(
 def _max_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]
     images, height, width, channels = x.shape
     _, oh, ow, _ = y.shape
-    for n in prange(images):
-        for p in range(oh):
-            for q in range(ow):
-                i0, j0 = max(p * sh - top, 0), max(q * sw - left, 0)
+    x_rows, y_rows = x.reshape(images * height, -1), y.reshape(images * oh, -1)
+    for row in prange(images * oh):
+        n, p = divmod(np.int64(row), oh)
+        # The maxima of the columns first: a loop over a whole row of x, whatever the channels
+        i0, i1 = max(p * sh - top, 0), min(p * sh - top + kh, height)
+        line = x_rows[n * height + i0].copy()
+        for i in range(i0 + 1, i1):
+            values = x_rows[n * height + i]
+            for k in range(width * channels):
+                value, before = values[k], line[k]
+                # A NaN is never below anything, so it stays once it is there
+                line[k] = before if (value <= before) | (before != before) else value
+        for q in range(ow):
+            j0, j1 = max(q * sw - left, 0), min(q * sw - left + kw, width)
+            best = y_rows[row, q * channels : (q + 1) * channels]
+            best[:] = line[j0 * channels : (j0 + 1) * channels]
+            for j in range(j0 + 1, j1):
+                values = line[j * channels : (j + 1) * channels]
                 for c in range(channels):
-                    y[n, p, q, c] = x[n, i0, j0, c]
-                for i in range(i0, min(p * sh - top + kh, height)):
-                    for j in range(j0, min(q * sw - left + kw, width)):
-                        for c in range(channels):
-                            best = y[n, p, q, c]
-                            # A NaN is never below anything, so it stays once it is there
-                            y[n, p, q, c] = (
-                                best if x[n, i, j, c] <= best or best != best else x[n, i, j, c]
-                            )
+                    value, before = values[c], best[c]
+                    best[c] = before if (value <= before) | (before != before) else value
 
 
 def _max_pool2d_backward(dy, x, dx, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]
@@ -197,35 +205,25 @@ def _average_pool2d_backward(dy, dx, kh, kw, sh, sw, top, left):  # type: ignore
                             dx[n, i, j, c] += dy[n, p, q, c] / ((i1 - i0) * (j1 - j0))
 
 
-def _max_of_cells(cells, best):  # type: ignore[no-untyped-def]
-    for c in range(len(best)):  # `best[:] = cells[0]` takes seconds to compile
-        best[c] = cells[0, c]
-    for cell in range(1, len(cells)):
-        values = cells[cell]
-        for c in range(len(best)):
-            value, before = values[c], best[c]
-            best[c] = before if (value <= before) | (before != before) else value
-
-
-_largest = jit(_max_of_cells, parallel=False)
-
-
 def _global_max_pool2d(x, y):  # type: ignore[no-untyped-def]
     for n in prange(len(x)):
-        _largest(x[n], y[n])
+        largest_cells(x[n].reshape(-1), y[n])
 
 
 def _global_max_pool2d_backward(dy, x, dx):  # type: ignore[no-untyped-def]
     images, cells, channels = x.shape
+    one, zero = x.dtype.type(1), x.dtype.type(0)
     for n in prange(images):
         best, count = np.empty(channels, x.dtype), np.zeros(channels, x.dtype)
-        _largest(x[n], best)
+        share, nothing = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+        largest_cells(x[n].reshape(-1), best)
         for cell in range(cells):
             values = x[n, cell]
             for c in range(channels):
-                count[c] += 1 if values[c] == best[c] else 0
-        # A NaN equals nothing: where it is the maximum the count is 0 and all cells get NaN
-        share, nothing = np.ones_like(count) / count * dy[n], np.zeros_like(count) / count * dy[n]
+                count[c] += one if values[c] == best[c] else zero
+        for c in range(channels):
+            # A NaN equals nothing: where it is the maximum the count is 0 and all cells get NaN
+            share[c], nothing[c] = one / count[c] * dy[n, c], zero / count[c] * dy[n, c]
         for cell in range(cells):
             values, target = x[n, cell], dx[n, cell]
             for c in range(channels):
@@ -235,23 +233,22 @@ def _global_max_pool2d_backward(dy, x, dx):  # type: ignore[no-untyped-def]
 def _global_average_pool2d(x, y):  # type: ignore[no-untyped-def]
     images, cells, channels = x.shape
     for n in prange(images):
-        total = np.zeros(channels)
-        for cell in range(cells):
-            values = x[n, cell]
-            for c in range(channels):
-                total[c] += values[c]
+        totals = np.zeros(channels)
+        sum_cells(x[n].reshape(-1), totals)
         for c in range(channels):
-            y[n, c] = total[c] / cells
+            y[n, c] = totals[c] / cells
 
 
 def _global_average_pool2d_backward(dy, dx):  # type: ignore[no-untyped-def]
     images, cells, channels = dx.shape
     for n in prange(images):
-        share = dy[n] / dy.dtype.type(cells)
-        for cell in range(cells):
+        first = dx[n, 0]
+        for c in range(channels):
+            first[c] = dy[n, c] / dy.dtype.type(cells)
+        for cell in range(1, cells):
             target = dx[n, cell]
             for c in range(channels):
-                target[c] = share[c]
+                target[c] = first[c]
 
 
 _max_forward = jit(_max_pool2d)

@@ -41,6 +41,16 @@ def hard_sigmoid_backward(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
     return of_two(_hard_sigmoid_gradient, formulas.hard_sigmoid_backward, dy, x)
 
 
+def hard_tanh(x: np.ndarray) -> np.ndarray:
+    """As `formulas.hard_tanh`."""
+    return of_one(_hard_tanh, formulas.hard_tanh, x)
+
+
+def hard_tanh_backward(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """As `formulas.hard_tanh_backward`."""
+    return of_two(_hard_tanh_gradient, formulas.hard_tanh_backward, dy, x)
+
+
 def _stable_sigmoid(x, y):  # type: ignore[no-untyped-def]
     one = x.dtype.type(1)
     for i in prange(x.size):
@@ -78,9 +88,22 @@ def _slope_of_three_pieces(dy, x, dx):  # type: ignore[no-untyped-def]
         dx[i] = dy[i] / six if -3 < x[i] < 3 else 0
 
 
+def _between_one_and_minus_one(x, y):  # type: ignore[no-untyped-def]
+    one = x.dtype.type(1)
+    for i in prange(x.size):
+        y[i] = -one if x[i] < -one else one if x[i] > one else x[i]
+
+
+def _gradient_of_hard_tanh(dy, x, dx):  # type: ignore[no-untyped-def]
+    for i in prange(x.size):
+        dx[i] = dy[i] if abs(x[i]) <= 1 else 0
+
+
 _sigmoid = jit(_stable_sigmoid)
 _sigmoid_gradient = jit(_gradient_of_sigmoid)
 _tanh = jit(_hyperbolic_tangent)
 _tanh_gradient = jit(_gradient_of_tanh)
 _hard_sigmoid = jit(_three_pieces)
 _hard_sigmoid_gradient = jit(_slope_of_three_pieces)
+_hard_tanh = jit(_between_one_and_minus_one)
+_hard_tanh_gradient = jit(_gradient_of_hard_tanh)

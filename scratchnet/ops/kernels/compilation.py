@@ -8,7 +8,7 @@ calls and constants, so here a change in any file of `ops` lets all kernels be c
 
 A kernel takes a second or two, most of it in LLVM: the body of a parallel loop passes through it
 four times, inside the loop's own function and inside three functions around it. A first training
-run so waits for half a minute; a line on stderr then says why. `warmup` does the waiting ahead.
+run so waits for most of a minute; a line on stderr then says why. `warmup` does the waiting ahead.
 """
 
 from __future__ import annotations
@@ -78,12 +78,12 @@ class _Announcement(events.Listener):
             return
         if cache_folder():
             text = (
-                "scratchnet compiles its kernels once (about 20 s for a small network); "
+                "scratchnet compiles its kernels once (about 40 s for a small network); "
                 "`scratchnet warmup` does it ahead"
             )
         else:
             text = (
-                "scratchnet compiles its kernels (about 20 s for a small network), and in each "
+                "scratchnet compiles its kernels (about 40 s for a small network), and in each "
                 "process again: set NUMBA_CACHE_DIR to a folder that can be written"
             )
         print(text, file=sys.stderr, flush=True)

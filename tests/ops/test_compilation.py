@@ -27,8 +27,11 @@ COUNT = (
     "print(sum(sum(kernel.stats.cache_misses.values()) for kernel in KERNELS))\n"
 )
 RECORD = """
-import sys, numba, numpy as np
+import importlib, pkgutil, sys, numba, numpy as np
+from scratchnet.ops import kernels
 from scratchnet.ops.kernels import compilation, warmup
+for module in pkgutil.iter_modules(kernels.__path__):  # some are imported only when needed
+    importlib.import_module(f"{kernels.__name__}.{module.name}")
 wanted = {kernel.__code__: kernel for kernel in compilation.KERNELS}
 seen = set()
 
@@ -72,9 +75,17 @@ model = sn.Sequential([
 model.compile("adam", "sparse_categorical_crossentropy")
 x = np.ones((3, 12, 12, 1), "float32")
 
+small = sn.Sequential([layers.Input((3,)), layers.Dense(2)])
+
 def train():
     model.fit(x, np.zeros(3, int), verbose=0)
     model.predict(x, verbose=0)
+    for name in ("SGD", "RMSprop", "Adagrad", "Adamax", "Nadam", "Lion", "AdamW"):
+        small.compile(getattr(sn.optimizers, name)(), "mse")
+        small.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    for options in ({"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}):
+        small.compile(sn.optimizers.SGD(**options), "mse")
+        small.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
 """
 
 

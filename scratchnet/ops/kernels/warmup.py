@@ -24,7 +24,7 @@ import numpy as np
 
 from scratchnet import config
 from scratchnet.ops import kernels
-from scratchnet.ops.kernels import compilation
+from scratchnet.ops.kernels import compilation, updates
 
 _MOST = 8  # processes; more would wait for the longest call
 
@@ -87,7 +87,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
     kernel, few, square = ones(3, 3, 4, 8), ones(3, 3, 1, 16), ones(3, 3, 16, 16)
     y, wide = ones(1, 4, 4, 8), ones(1, 6, 6, 16)
     depthwise, cells, matrix = ones(3, 3, 4, 1), ones(1, 4, 4, 4), ones(2, 8)
-    halves, whole, numbers = ones(1, 3, 3, 4), (1, 6, 6, 4), (row, row, row)
+    halves, whole, of_channels = ones(1, 3, 3, 4), (1, 6, 6, 4), (row, row, row)
     keep = np.ones((2, 8), bool)
     table: dict[str, Callable[[], object]] = {
         "conv2d": lambda: kernels.conv2d(image, kernel),
@@ -109,9 +109,9 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         "bias_add": lambda: kernels.bias_add(matrix, row),
         "bias_add backward": lambda: kernels.bias_add_backward(matrix),
         "moments": lambda: kernels.moments(matrix),
-        "batch_normalization": lambda: kernels.batch_normalization(matrix, *numbers, row, 1e-3),
+        "batch_normalization": lambda: kernels.batch_normalization(matrix, *of_channels, row, 1e-3),
         "batch_normalization backward": lambda: kernels.batch_normalization_backward(
-            matrix, matrix, *numbers, 1e-3
+            matrix, matrix, *of_channels, 1e-3
         ),
         "layer_normalization": lambda: kernels.layer_normalization(matrix, row, row, (1,), 1e-3),
         "layer_normalization backward": lambda: kernels.layer_normalization_backward(
@@ -124,9 +124,11 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
             ones(1, 4), whole
         ),
         "softmax": lambda: kernels.softmax(matrix),
+        "log_softmax": lambda: kernels.log_softmax(matrix),
         "softmax backward": lambda: kernels.softmax_backward(matrix, matrix),
         "dropout_mask": lambda: kernels.dropout_mask((2, 8), 0.5, (1, 2)),
         "dropout": lambda: kernels.dropout(matrix, keep, 0.5),
+        "add": lambda: kernels.add([matrix, matrix]),
     }
     if dtype == "float32":  # for others only where it is asked for
         table = {
@@ -140,6 +142,9 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         backward = getattr(kernels, f"{activation}_backward")
         table[activation] = partial(forward, row)
         table[f"{activation} backward"] = partial(backward, row, row)
+    for update, (slots, numbers) in _UPDATES.items():
+        arrays, scalars = [row.copy() for _ in range(slots)], [row[0]] * numbers
+        table[update] = partial(updates.update, update, row.copy(), row, arrays, *scalars)
     table |= {
         "leaky relu": lambda: kernels.relu(row, negative_slope=0.1),
         "leaky relu backward": lambda: kernels.relu_backward(row, row, negative_slope=0.1),
@@ -158,11 +163,28 @@ _ACTIVATIONS = (
     "sigmoid",
     "tanh",
     "hard_sigmoid",
+    "hard_tanh",
     "silu",
     "hard_silu",
     "gelu",
     "softplus",
 )
+
+
+_UPDATES = {  # the slots and the numbers of each
+    "sgd": (0, 2),
+    "sgd_with_momentum": (1, 3),
+    "nesterov": (1, 3),
+    "averaged_momentum": (1, 4),
+    "adam": (2, 6),
+    "amsgrad": (3, 6),
+    "nadam": (2, 8),
+    "adamax": (2, 6),
+    "adagrad": (1, 3),
+    "rmsprop": (1, 5),
+    "rmsprop_with_momentum": (2, 6),
+    "lion": (1, 6),
+}
 
 
 def _share_out(names: list[str], dtype: str, workers: int, verbose: bool) -> int:

@@ -4,10 +4,11 @@ Numba takes eˣ and tanh from the C library, one number at a time, 5 to 20 ns ea
 made of sums, products and shifts; for float32 a processor with AVX2 computes eight at a time.
 
     function              float32                                             float64
-    exp(x), x ≤ 0         1.01 ulp                                            1 ulp
+    exp(x), x ≤ 0         1.05 ulp                                            1 ulp
     expm1(x), x ≤ 0       0.9 ulp                                             the C library's
     tanh(x)               2.5 ulp                                             the C library's
     log1p(x), 0 ≤ x ≤ 1   1.8 ulp                                             the C library's
+    silu(x)               3.1 ulp                                             2.6 ulp
     normal(x)             Φ and √(2π)·φ in float64, to 4e-10 of themselves    the C library's
 
 The figures are the largest errors over a sweep of all exponents, which tests repeat. NaN gives NaN
@@ -60,33 +61,60 @@ def log1p(x):  # type: ignore[no-untyped-def]
     return np.log1p(x)
 
 
+def silu(x):  # type: ignore[no-untyped-def]
+    """x·σ(x)."""
+    e = np.exp(-abs(x))
+    return x * ((e if x < 0 else 1) / (1 + e))
+
+
 def normal(x):  # type: ignore[no-untyped-def]
     """(Φ(x), e^{−x²/2}) of the standard normal, in float64."""
     z = np.float64(x) * SQRT_HALF
     return math.erfc(-z) / 2, math.exp(-z * z)
 
 
-_SMALLEST = np.float32(-104)  # below, eˣ is 0
+_SMALLEST = np.float32(-110)  # below, eˣ is 0, and x·eˣ too
 _SMALLEST_FOR_EXPM1 = np.float32(-87)  # below, eˣ − 1 is −1
 _PER_LN2, _ROUND = np.float32(1 / math.log(2)), np.float32(1.5 * 2**23)
 # ln 2 in two parts: a whole number times the first is exact
 _LN2, _LN2_REST = np.float32(0.693359375), np.float32(math.log(2) - 0.693359375)
-_ONE, _TWO, _HALF = np.float32(1), np.float32(2), np.float32(0.5)
+_ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 _C3, _C4, _C5, _C6, _C7 = (np.float32(1 / math.factorial(k)) for k in range(3, 8))
 _SHIFT, _BIAS = np.int32(23), np.int32(127)
-_AWAY, _BACK = np.int32(24 << 23), np.float32(2**-24)
+_AWAY, _BACK = np.int32(40 << 23), np.float32(2**-40)
 
 
-def _exp_of_float32(x):  # type: ignore[no-untyped-def]
+def _scaled_exp_of_float32(x):  # type: ignore[no-untyped-def]
+    # 2⁴⁰·eˣ
     x = _SMALLEST if x < _SMALLEST else x
     shifted = x * _PER_LN2 + _ROUND
     n = shifted - _ROUND
     r = (x - n * _LN2) - n * _LN2_REST
-    e = _HALF + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7))))
-    e = _ONE + (r + r * r * e)
+    q = r * r  # pairs of terms do not wait for each other
+    e = (_HALF + r * _C3) + q * ((_C4 + r * _C5) + q * (_C6 + r * _C7))
+    e = _ONE + (r + q * e)
     two_n = np.int32(np.float32(shifted).view(np.int32) << _SHIFT)
     scaled = np.int32(np.float32(e).view(np.int32) + two_n + _AWAY)
-    return scaled.view(np.float32) * _BACK + (n - n)  # NaN where x is
+    return scaled.view(np.float32) + (n - n)  # NaN where x is
+
+
+_scaled_exp = register_jitable(**_OPTIONS)(_scaled_exp_of_float32)
+
+
+def _exp_of_float32(x):  # type: ignore[no-untyped-def]
+    return _scaled_exp(x) * _BACK
+
+
+def _silu_of_float32(x):  # type: ignore[no-untyped-def]
+    # x·e^{−|x|} before the scale goes: where e^{−|x|} is subnormal the product is still a full one
+    scaled = _scaled_exp(-abs(x))
+    scaled = _ZERO if x < _SMALLEST else scaled
+    return (x * scaled * _BACK if x < 0 else x) / (_ONE + scaled * _BACK)
+
+
+def _silu_of_float64(x):  # type: ignore[no-untyped-def]
+    e = exp(-abs(x))
+    return x * ((e if x < 0 else 1.0) / (1.0 + e))
 
 
 def _parts(x):  # type: ignore[no-untyped-def]
@@ -95,8 +123,9 @@ def _parts(x):  # type: ignore[no-untyped-def]
     shifted = x * _PER_LN2 + _ROUND
     n = shifted - _ROUND
     r = (x - n * _LN2) - n * _LN2_REST
-    e = _HALF + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7))))
-    e = r + r * r * e
+    q = r * r  # pairs of terms do not wait for each other
+    e = (_HALF + r * _C3) + q * ((_C4 + r * _C5) + q * (_C6 + r * _C7))
+    e = r + q * e
     two_n = np.int32((np.float32(shifted).view(np.int32) + _BIAS) << _SHIFT).view(np.float32)
     return e, two_n
 
@@ -215,4 +244,5 @@ _overload(exp, _exp_of_float32, _exp_of_float64)
 _overload(expm1, _expm1_of_float32, _expm1_of_float64)
 _overload(tanh, _tanh_of_float32, _tanh_of_float64)
 _overload(log1p, _log1p_of_float32, _log1p_of_float64)
+_overload(silu, _silu_of_float32, _silu_of_float64)
 _overload(normal, _normal_of_float32, _normal_of_float64)

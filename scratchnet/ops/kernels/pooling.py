@@ -1,4 +1,9 @@
-"""Pooling, images side by side and channels innermost. Meaning: `ops.formulas.pooling`."""
+"""Pooling, images side by side and channels innermost. Meaning: `ops.formulas.pooling`.
+
+A maximum that is kept where it was, "best = best if … else value", becomes a store that writes only
+some lanes of a register, and some processors take ten times as long for that. So the choice is
+multiplied by `one`, which the compiler does not know to be 1, and so all lanes are written.
+"""
 
 from __future__ import annotations
 
@@ -120,6 +125,7 @@ def _geometry(
 def _max_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]
     images, height, width, channels = x.shape
     _, oh, ow, _ = y.shape
+    one = x.dtype.type(min(channels, 1))
     x_rows, y_rows = x.reshape(images * height, -1), y.reshape(images * oh, -1)
     for row in prange(images * oh):
         n, p = divmod(np.int64(row), oh)
@@ -131,7 +137,7 @@ def _max_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def
             for k in range(width * channels):
                 value, before = values[k], line[k]
                 # A NaN is never below anything, so it stays once it is there
-                line[k] = before if (value <= before) | (before != before) else value
+                line[k] = one * (before if (value <= before) | (before != before) else value)
         for q in range(ow):
             j0, j1 = max(q * sw - left, 0), min(q * sw - left + kw, width)
             best = y_rows[row, q * channels : (q + 1) * channels]
@@ -140,7 +146,7 @@ def _max_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def
                 values = line[j * channels : (j + 1) * channels]
                 for c in range(channels):
                     value, before = values[c], best[c]
-                    best[c] = before if (value <= before) | (before != before) else value
+                    best[c] = one * (before if (value <= before) | (before != before) else value)
 
 
 def _max_pool2d_backward(dy, x, dx, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]

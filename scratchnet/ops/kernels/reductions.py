@@ -33,6 +33,7 @@ def _sum(cells, totals):  # type: ignore[no-untyped-def]
 def _largest(cells, best):  # type: ignore[no-untyped-def]
     # best[c] = max_r cells[r·C + c]; NaN where one is
     channels = len(best)
+    one = best.dtype.type(min(channels, 1))  # see `pooling`
     width = min(len(cells), max(1, _LANES // channels) * channels)
     lanes = cells[:width].copy()
     whole = len(cells) // width * width
@@ -41,15 +42,15 @@ def _largest(cells, best):  # type: ignore[no-untyped-def]
         for k in range(width):
             value, before = block[k], lanes[k]
             # A NaN is never below anything, so it stays once it is there
-            lanes[k] = before if (value <= before) | (before != before) else value
+            lanes[k] = one * (before if (value <= before) | (before != before) else value)
     for k in range(whole, len(cells)):
         value, before = cells[k], lanes[k - whole]
-        lanes[k - whole] = before if (value <= before) | (before != before) else value
+        lanes[k - whole] = one * (before if (value <= before) | (before != before) else value)
     best[:] = lanes[:channels]
     for start in range(channels, width, channels):
         for c in range(channels):
             value, before = lanes[start + c], best[c]
-            best[c] = before if (value <= before) | (before != before) else value
+            best[c] = one * (before if (value <= before) | (before != before) else value)
 
 
 sum_cells = jit(_sum, parallel=False)

@@ -1,0 +1,32 @@
+"""T0 of dense: however a product is cut, integers come out exactly, on one thread and on all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scratchnet import config
+from scratchnet.ops import kernels
+
+# Rows, inputs and outputs: nothing is cut; sums and columns are; only columns; rows are
+SIZES = [(3, 5, 4), (7, 1100, 130), (33, 515, 3), (5, 200, 9), (600, 40, 33), (300, 700, 65)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("threads", [1, None])
+def test_products_are_exact_however_they_are_cut(threads, size, dtype):
+    rows, inputs, outputs = size
+    rng = np.random.default_rng(0)
+    x, w, dy = (
+        rng.integers(-9, 10, s) for s in ((rows, inputs), (inputs, outputs), (rows, outputs))
+    )
+    config.set_threads(threads)
+    try:
+        y = kernels.dense(x.astype(dtype), w.astype(dtype))
+        dx, dw = kernels.dense_backward(dy.astype(dtype), x.astype(dtype), w.astype(dtype))
+    finally:
+        config.set_threads(None)
+    for ours, exact in ((y, x @ w), (dx, dy @ w.T), (dw, x.T @ dy)):
+        assert ours.dtype == dtype
+        assert np.array_equal(ours, exact)

@@ -141,7 +141,9 @@ def _max_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def
         for q in range(ow):
             j0, j1 = max(q * sw - left, 0), min(q * sw - left + kw, width)
             best = y_rows[row, q * channels : (q + 1) * channels]
-            best[:] = line[j0 * channels : (j0 + 1) * channels]
+            first = line[j0 * channels : (j0 + 1) * channels]
+            for c in range(channels):  # `best[:] = first` takes seconds to compile
+                best[c] = first[c]
             for j in range(j0 + 1, j1):
                 values = line[j * channels : (j + 1) * channels]
                 for c in range(channels):

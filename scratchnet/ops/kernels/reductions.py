@@ -46,7 +46,8 @@ def _largest(cells, best):  # type: ignore[no-untyped-def]
     for k in range(whole, len(cells)):
         value, before = cells[k], lanes[k - whole]
         lanes[k - whole] = one * (before if (value <= before) | (before != before) else value)
-    best[:] = lanes[:channels]
+    for c in range(channels):  # `best[:] = lanes[:channels]` takes seconds to compile
+        best[c] = lanes[c]
     for start in range(channels, width, channels):
         for c in range(channels):
             value, before = lanes[start + c], best[c]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from scratchnet import config
 from scratchnet.ops import formulas, kernels
 from scratchnet.ops.geometry import conv2d_window
 from scratchnet.ops.kernels import correlation, scattering
@@ -294,6 +295,62 @@ def test_both_ways_to_the_gradient_of_an_image_are_exact(case):
     in_blocks = correlation.input_gradient(*arguments, *geometry, correlation.correlate)
     assert np.array_equal(in_blocks, exact)
     assert np.array_equal(scattering.scattered_input_gradient(*arguments, *geometry), exact)
+
+
+@given(
+    size=st.tuples(st.integers(1, 40), st.integers(1, 12), st.integers(1, 4)),
+    channels=st.sampled_from([3, 512, 4096, 20000]),
+    kernel_size=st.tuples(*[st.integers(1, 5)] * 2),
+    strides=st.tuples(*[st.integers(1, 6)] * 2),
+    panels=st.integers(1, 9),
+)
+def test_the_scratch_holds_the_cells_of_every_tile(size, channels, kernel_size, strides, panels):
+    """Kernels write to it without looking: a tile of one line too many would ruin memory."""
+    shape = (*size, channels)
+    window = conv2d_window(shape, (*kernel_size, channels, 1), strides, "same", (1, 1), 1)
+    view = forward_view(kernel_size, window, strides, (1, 1))
+    lines = size[0] * window.output[0]
+    tiles, _ = correlation._shared_out(tiles_of(view, shape, 4, 256), lines, panels)
+    for begin in range(0, lines, tiles.lines):
+        row = filled = 0
+        for line in range(begin, min(lines, begin + tiles.lines)):
+            row = filled if line == begin or line % tiles.image_lines == 0 else row + tiles.row_step
+            filled = max(filled, row + tiles.height)
+        if tiles.copied:
+            assert filled * tiles.width * tiles.pitch <= tiles.scratch
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "filters"),
+    [((10, 1, 1, 4096), 3, 16), ((2, 5, 5, 256), 3, 80), ((1, 3, 3, 512), 1, 300)],
+)
+def test_many_channels_of_few_cells_are_exact(shape, size, filters):
+    rng = np.random.default_rng(0)
+    x, kernel = (rng.integers(-4, 5, s) for s in (shape, (size, size, shape[3], filters)))
+    y = formulas.conv2d(x, kernel, padding="same")
+    dy = rng.integers(-4, 5, y.shape)
+    as_float = [a.astype(np.float32) for a in (dy, x, kernel)]
+    with config.using_convolution_algorithm("blocks"):
+        assert np.array_equal(kernels.conv2d(*as_float[1:], padding="same"), y)
+        got = kernels.conv2d_backward(*as_float, padding="same")
+    for ours, exact in zip(
+        got, formulas.conv2d_backward(dy, x, kernel, padding="same"), strict=True
+    ):
+        assert np.array_equal(ours, exact)
+
+
+def test_kernels_take_strides_and_dilation_as_lists_too():
+    x, kernel = np.ones((1, 6, 6, 2), np.float32), np.ones((3, 3, 2, 4), np.float32)
+    for lists in ([2, 2], "same", [1, 1]), ([1, 1], "valid", [2, 2]):
+        tuples = tuple(lists[0]), lists[1], tuple(lists[2])
+        y = kernels.conv2d(x, kernel, *lists)
+        assert np.array_equal(kernels.conv2d(x, kernel, *tuples), y)
+        pairs = zip(
+            kernels.conv2d_backward(y, x, kernel, *lists),
+            kernels.conv2d_backward(y, x, kernel, *tuples),
+            strict=True,
+        )
+        assert all(np.array_equal(a, b) for a, b in pairs)
 
 
 @pytest.mark.parametrize(

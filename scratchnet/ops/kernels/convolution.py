@@ -6,7 +6,7 @@ and `winograd`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -31,6 +31,7 @@ def conv2d(
     groups: int = 1,
 ) -> np.ndarray:
     """As `formulas.conv2d`."""
+    strides, dilation = _pairs(strides, dilation)
     window = conv2d_window(x.shape, kernel.shape, strides, padding, dilation, groups)
     if not served(x, kernel):
         return formulas.conv2d(x, kernel, strides, padding, dilation, groups)
@@ -53,6 +54,7 @@ def conv2d_input_gradient(
     groups: int = 1,
 ) -> np.ndarray:
     """As `formulas.conv2d_input_gradient`."""
+    strides, dilation = _pairs(strides, dilation)
     window = conv2d_window(input_shape, kernel.shape, strides, padding, dilation, groups)
     if not (served(dy, kernel) and dy.shape == (input_shape[0], *window.output, kernel.shape[3])):
         return formulas.conv2d_input_gradient(
@@ -81,6 +83,7 @@ def conv2d_kernel_gradient(
     groups: int = 1,
 ) -> np.ndarray:
     """As `formulas.conv2d_kernel_gradient`."""
+    strides, dilation = _pairs(strides, dilation)
     window = conv2d_window(x.shape, kernel_shape, strides, padding, dilation, groups)
     if not (served(dy, x) and dy.shape == (len(x), *window.output, kernel_shape[3])):
         return formulas.conv2d_kernel_gradient(
@@ -112,6 +115,11 @@ def conv2d_backward(
     arguments = (strides, padding, dilation, groups)
     dx = conv2d_input_gradient(dy, kernel, x.shape, *arguments)
     return dx, conv2d_kernel_gradient(dy, x, kernel.shape, *arguments)
+
+
+def _pairs(strides: Sequence[int], dilation: Sequence[int]) -> tuple[Pair, Pair]:
+    """As tuples also where lists were given: geometries are remembered by them."""
+    return (strides[0], strides[1]), (dilation[0], dilation[1])
 
 
 def _product(algorithm: str) -> Callable[..., None]:

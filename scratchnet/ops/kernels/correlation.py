@@ -30,6 +30,7 @@ from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.patches import (
     FIRST_CHANNEL,
+    Tiles,
     View,
     cells_of,
     forward_view,
@@ -108,16 +109,25 @@ def correlate(
     rest: Pair = (0, 0),
 ) -> None:
     """y[n, p·step + rest, q·step + rest, :] = Σ_k (patch of p, q)[k]·W[k, :]."""
-    panels = len(packed)
-    tiles = tiles_of(view, x.shape, x.itemsize, _POSITIONS)
-    lines = len(x) * tiles.image_lines
-    # Few tiles: their panels are shared out too, and if there are few as well, the tiles are cut
+    tiles, groups = _shared_out(
+        tiles_of(view, x.shape, x.itemsize, _POSITIONS), len(x) * view.output[0], len(packed)
+    )
+    _correlate(x, packed.reshape(-1), y, cells_of(view, tiles), tiles, groups, step, rest, _DEPTH)
+
+
+def _shared_out(tiles: Tiles, lines: int, panels: int) -> tuple[Tiles, int]:
+    """(tiles, groups of panels), so many that there is work for `CHUNKS` threads.
+
+    Few tiles have their panels shared out too; if those are few as well, the tiles are cut. They
+    are never made larger: the scratch holds the cells of as many lines as a tile had.
+    """
     groups = max(1, min(panels // 4, -(-CHUNKS // -(-lines // tiles.lines))))
     tasks = -(-lines // tiles.lines) * groups
     if tasks < CHUNKS:
         least = max(1, 4 * ROWS // tiles.columns)
-        tiles = tiles._replace(lines=max(least, tiles.lines * tasks // CHUNKS))
-    _correlate(x, packed.reshape(-1), y, cells_of(view, tiles), tiles, groups, step, rest, _DEPTH)
+        cut = max(least, tiles.lines * tasks // CHUNKS)
+        tiles = tiles._replace(lines=min(tiles.lines, cut))
+    return tiles, groups
 
 
 def pack(w: np.ndarray) -> np.ndarray:

@@ -73,7 +73,7 @@ def report(frame: pd.DataFrame, settings: Settings) -> Report:
             round(settings.ceiling.flops / 1e9),
             round(settings.ceiling.bandwidth / 1e9, 1),
             name="shape",
-            title="scratchnet's forward convolutions below the machine's roof",
+            title="Forward convolutions and the machine's roof; above it, Winograd",
         )
     return Report("Operations alone", summary, tables, figures, _NOTES)
 

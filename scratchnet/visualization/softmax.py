@@ -64,7 +64,7 @@ def softmax_gradient(logits: Any, target: int, class_names: Sequence[str] | None
         _finish(right, p - y, "∂L/∂z = p − y")
         middle.set_xlim(0, 1.3)
         middle.set_xticks([0, 0.5, 1])
-        middle.legend(loc="lower right")
+        middle.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         right.set_xlim(-1.5, 1.5)
         right.set_xticks([-1, 0, 1])
         left.set_yticks(rows, names)

@@ -48,6 +48,8 @@ def arguments_of(name, dtype, x=X):
         if way == "_backward":
             return dy, images, kernel, *STRIDES
         return (dy, kernel, *([] if base == "conv2d_transpose" else [images.shape]), *STRIDES)
+    if base == "add":
+        return ([images, images[..., ::-1], images],)
     if base == "dense":
         (matrix,) = cast(MEAN[:, None] * np.arange(-1, 3))
         return (images[..., ::-1], images, matrix) if way else (images, matrix)

@@ -45,7 +45,8 @@ def dense_backward(
     dy: np.ndarray, x: np.ndarray, kernel: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `formulas.dense_backward`. 4·N·I·O FLOPs for N rows."""
-    if not (served(dy, x, kernel) and dy.shape == (*x.shape[:-1], kernel.shape[1])):
+    fits = x.shape[-1:] == kernel.shape[:1] and dy.shape == (*x.shape[:-1], kernel.shape[1])
+    if not (served(dy, x, kernel) and fits):
         return formulas.dense_backward(dy, x, kernel)
     rows, d_rows = ready(x).reshape(-1, len(kernel)), ready(dy).reshape(-1, kernel.shape[1])
     dx, dkernel = empty(rows.shape, rows.dtype), empty(kernel.shape, rows.dtype)

@@ -69,7 +69,9 @@ def print_summary(
     optimizer = model.optimizer
     slots = optimizer.variables if optimizer is not None and optimizer.built else []
     trainable, frozen = model.trainable_weights, model.non_trainable_weights
-    console = Console(highlight=False, **({"color_system": None} if print_fn else {}))  # type: ignore[arg-type]
+    # For somebody else: no colours, and nothing that a notebook would show by itself
+    options = {"color_system": None, "force_jupyter": False} if print_fn else {}
+    console = Console(highlight=False, **options)  # type: ignore[arg-type]
     with console.capture() if print_fn else _nothing() as captured:
         console.print(f'[bold]Model: "{escape(model.name)}"[/]')
         console.print(table)

@@ -180,6 +180,18 @@ def test_summary_is_keras_s_table_with_connections(show_trainable):
     assert "".join(shown[0]) == "".join(shown[1])
 
 
+def test_a_summary_that_somebody_else_receives_shows_nothing_in_a_notebook(monkeypatch):
+    shown: list[object] = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda *parts: shown.append(parts))
+    received: list[str] = []
+    two_by_two().summary(print_fn=received.append)
+    assert "Total params" in "".join(received)
+    assert shown == []
+    two_by_two().summary()
+    assert shown
+
+
 def test_summary_of_a_model_inside_a_model_can_be_expanded():
     inner = sn.Sequential([layers.Input((4,)), layers.Dense(4)], name="inner")
     x = layers.Input((4,))

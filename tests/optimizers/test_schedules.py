@@ -85,7 +85,9 @@ def test_every_step_agrees(name, data):
     for step in broken:
         expected = float(theirs(keras.ops.convert_to_tensor(step, "float64")))
         assert relative_error(ours(step), expected) <= 1e-12, step
-    assert np.array_equal(ours(np.array(whole)), [ours(step) for step in whole])
+    one_by_one = np.array([ours(step) for step in whole])
+    # NumPy has other code for the power of an array than for that of a number: 4 ulp each
+    np.testing.assert_array_almost_equal_nulp(ours(np.array(whole)), one_by_one, nulp=8)
 
 
 @given(

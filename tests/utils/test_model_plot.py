@@ -148,8 +148,9 @@ def test_every_argument_adds_what_keras_adds(argument):
 
 def test_the_graph_s_own_attributes_are_keras_s():
     for arguments in ({}, {"rankdir": "LR", "dpi": 50, "splines": "curved"}):
-        dots = model_to_dot(stack(), **arguments), keras.utils.model_to_dot(
-            keras_model(stack()), **arguments
+        dots = (
+            model_to_dot(stack(), **arguments),
+            keras.utils.model_to_dot(keras_model(stack()), **arguments),
         )
         ours, theirs = (
             {k: str(dot.get(k)).lower() for k in ("rankdir", "dpi", "splines", "concentrate")}
@@ -188,12 +189,15 @@ def test_a_missing_program_is_said_and_leaves_no_file(monkeypatch, tmp_path):
 
 def test_what_is_drawn_goes_into_the_file_that_is_named(monkeypatch, tmp_path):
     """With the program where it is installed, else up to the call of it."""
-    called = []
-    if shutil.which("dot") is None:
-        monkeypatch.setattr(
-            pydot.Dot, "create", lambda self, format: called.append(format) or b"\x89PNG" + b"<svg"
-        )
     starts = {"png": b"\x89PNG", "svg": b"<svg", "": b"\x89PNG"}
+    called = []
+
+    def drawn(self, format):
+        called.append(format)
+        return b"<svg/>" if format == "svg" else starts[format]
+
+    if shutil.which("dot") is None:
+        monkeypatch.setattr(pydot.Dot, "create", drawn)
     for ending, start in starts.items():
         path = tmp_path / f"m.{ending}".rstrip(".")
         plot_model(nested(), path, show_shapes=True, expand_nested=True, dpi=40)

@@ -159,8 +159,8 @@ def roofline(
         axes.plot(x, np.minimum(peak_gflops, x * bandwidth_gbs), color=DARK, linewidth=2.2)
         axes.annotate(
             f"{peak_gflops:g} GFLOP/s",
-            (high, peak_gflops),
-            (-2, 5),
+            (ridge, peak_gflops),  # left of it no point lies above the roof
+            (-4, 5),
             textcoords="offset points",
             ha="right",
         )

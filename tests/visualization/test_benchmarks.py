@@ -55,6 +55,15 @@ def test_the_roof_is_bandwidth_up_to_the_ridge_and_then_the_peak():
     assert "FLOP / byte" in axes.get_xlabel()
 
 
+def test_no_point_above_the_roof_hides_the_peak():
+    """As that of an algorithm which does fewer operations than are counted."""
+    rows = {"name": ["loops", "Winograd"], "intensity": [0.25, 128], "gflops": [0.002, 200]}
+    axes = roofline(pd.DataFrame(rows), peak_gflops=160, bandwidth_gbs=8).axes[0]
+    (label,) = [text for text in axes.texts if text.get_text() == "160 GFLOP/s"]
+    place = axes.transData.transform((128, 200))
+    assert not label.get_window_extent().padded(10).contains(*place)
+
+
 def test_scaling_draws_the_median_and_the_band_of_all_repetitions():
     frame = pd.DataFrame(
         {"threads": [1, 1, 1, 2, 2, 2], "rate": [9, 10, 14, 16, 18, 30], "library": ["x"] * 6}

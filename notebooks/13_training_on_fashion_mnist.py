@@ -431,8 +431,7 @@ figure
 # Both compute in float32, where a sum depends on the order in which it is added up: a difference of
 # about $10^{-7}$ is what that makes at first. Each step starts from the weights that the last one
 # has left, so the difference grows on the way. Is it rounding, or a small bug that rounding hides?
-# Float64 tells: rounding becomes half a billion times smaller there, and a bug
-# stays.
+# Float64 tells: rounding becomes half a billion times smaller there, and a bug stays.
 
 # %%
 from reference.device import precision

@@ -106,8 +106,11 @@ for name, each in [("trained", model), ("untrained", untrained)]:
 # $p$ cells of padding before the first makes of them
 #
 # $$
-# r \leftarrow r + (k - 1)\, d \cdot j, \qquad a \leftarrow a - p \cdot j, \qquad j \leftarrow s
-# \cdot j
+# r \leftarrow r + (k - 1)\, d \cdot j,
+# \qquad
+# a \leftarrow a - p \cdot j,
+# \qquad
+# j \leftarrow s \cdot j
 # $$
 #
 # in this order. A window reaches from its first to its last cell, over $(k - 1) d$ steps, and each
@@ -189,8 +192,11 @@ for name in ("second", "third"):
 # Let $S_c$ be the score of class $c$, what goes into the softmax. To first order
 #
 # $$
-# S_c(x') \;\approx\; S_c(x) + \sum_{i, j} w[i, j] \,(x'[i, j] - x[i, j]), \qquad w = \frac{\partial
-# S_c}{\partial x}, \qquad M = |w|
+# S_c(x') \;\approx\; S_c(x) + \sum_{i, j} w[i, j] \,(x'[i, j] - x[i, j]),
+# \qquad
+# w = \frac{\partial S_c}{\partial x},
+# \qquad
+# M = |w|
 # $$
 #
 # (for several colours, the largest $|w|$ of them). $M$ is the *saliency map*. It costs one backward
@@ -227,8 +233,9 @@ at_half_size(
 # class, and adds up the maps with these weights. With $A_k$ the map of channel $k$, of $Z$ cells,
 #
 # $$
-# \alpha_k \;=\; \frac{1}{Z} \sum_{i, j} \frac{\partial S_c}{\partial A_k[i, j]}, \qquad L[i, j]
-# \;=\; \max\Big(0,\; \sum_k \alpha_k\, A_k[i, j] \Big)
+# \alpha_k \;=\; \frac{1}{Z} \sum_{i, j} \frac{\partial S_c}{\partial A_k[i, j]},
+# \qquad
+# L[i, j] \;=\; \max\Big(0,\; \sum_k \alpha_k\, A_k[i, j] \Big)
 # $$
 #
 # What speaks against the class is cut off at the end. The $\alpha_k$ themselves may be negative.

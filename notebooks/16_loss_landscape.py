@@ -122,9 +122,9 @@ interact_with_fallback(
 )
 
 # %% [markdown]
-# At the start all that is near is about as bad as a guess, $\log 10 = 2.30$: hardly any
-# random direction leads down, and still there was a way. At the end the network sits in a bowl. It is a bowl for
-# every seed. What do such bowls mean?
+# At the start all that is near is about as bad as a guess, $\log 10 = 2.30$: hardly any random
+# direction leads down, and still there was a way. At the end the network sits in a bowl. It is a
+# bowl for every seed. What do such bowls mean?
 #
 # ## The same function in another place
 #

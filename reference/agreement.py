@@ -29,7 +29,7 @@ def relative_error(ours: Any, theirs: Any) -> float:
         or not np.isfinite(a[finite]).all()
     ):
         return float("inf")
-    difference = np.abs(a - b, where=finite, out=np.zeros(a.shape)).max(initial=0.0)
+    difference = np.abs(np.subtract(a, b, where=finite, out=np.zeros(a.shape))).max(initial=0.0)
     scale = np.abs(b, where=finite, out=np.zeros(b.shape)).max(initial=0.0)
     return 0.0 if difference == 0 else float(difference / scale) if scale else float("inf")
 

@@ -100,6 +100,7 @@ def test_the_proof_holds_and_says_when_it_does_not(monkeypatch):
         ([1.0, 1.0], [np.nan, 1.0], np.inf),
         ([np.nan], [1.0], np.inf),
         ([np.inf], [-np.inf], np.inf),
+        ([np.inf, 1.0], [np.inf, 2.0], 0.5),
         ([], [], 0.0),
     ],
 )

@@ -4,7 +4,7 @@
 # Batch normalisation gives every channel the mean 0 and the variance 1. It measures both in the
 # batch that it is handed, so what it makes of an image depends on **the other images** in the
 # batch. When the network predicts there may be no others, and then it uses a memory of what it
-# measured in training. Nearly all trouble with this layer comes from these two sentences. You will
+# measured in training. Nearly all trouble with this layer comes from one of these two. You will
 #
 # - guess what becomes of a batch of one, and of a batch of two,
 # - put a photo into different company, and see it change,
@@ -163,10 +163,10 @@ def network(depth, normalised=True, width=64):
 
 
 def trained(model, learning_rate, steps, batch_size):
-    """The losses of the steps, on the first photos again and again."""
+    """The losses of the steps, on the first 1280 photos again and again."""
     model.compile(sn.optimizers.SGD(learning_rate), "sparse_categorical_crossentropy")
     losses = []
-    for step in range(steps):
+    for step in steps:
         rows = np.arange(step * batch_size, (step + 1) * batch_size) % 1280
         losses.append(model.train_on_batch(x_train[rows], labels[rows]))
     return np.array(losses)
@@ -179,7 +179,7 @@ for name, normalised in [("with batch normalisation", True), ("without", False)]
     for rate in rates:
         sn.random.set_random_seed(0)
         with np.errstate(all="ignore"):  # what diverges overflows
-            ends[name].append(trained(network(3, normalised), rate, 40, 64)[-10:].mean())
+            ends[name].append(trained(network(3, normalised), rate, range(40), 64)[-10:].mean())
 
 with style():
     figure, axes = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
@@ -379,7 +379,7 @@ loss_of = sn.losses.SparseCategoricalCrossentropy()
 print("batches   training   inference, moving   inference, of the batch")
 done = 0
 for until in (10, 20, 50, 100, 200):
-    losses = trained(model, 0.1, until - done, 64)
+    losses = trained(model, 0.1, range(done, until), 64)
     done = until
     kept = model.get_weights()
     by_memory = loss_of(test_labels[:500], model(x_test[:500]))
@@ -404,7 +404,7 @@ for size in (1, 2, 32):
     sn.random.set_random_seed(0)
     model = network(1)
     before = model.get_weights()[0]
-    losses = trained(model, 0.03, 100, size)
+    losses = trained(model, 0.03, range(100), size)
     moved = np.abs(model.get_weights()[0] - before).max()
     print(f"batches of {size:2}: loss {losses[-20:].mean():.1f}, the first weights", end=" ")
     print("moved" if moved > 1e-6 else "did not move")
@@ -492,7 +492,7 @@ for trainable in (True, False):
 # - In training each channel is normalised with its own mean and biased variance, over samples, rows
 #   and columns. So samples influence each other.
 # - The gradient loses its mean and its part along $\hat{x}$, because every cell moves $\mu$ and
-#   $\sigma$. With constants in their place it would be wrong, and training would still seem to run.
+#   $\sigma$. In inference they are constants, and it does not.
 # - Inference uses moving statistics. They need hundreds of batches at momentum 0.99, and until then
 #   a validation says little.
 # - One cell in a channel gives $y = \beta$ and no gradient. A frozen layer is in inference mode.

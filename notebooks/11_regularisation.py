@@ -132,7 +132,7 @@ show_source(formulas.soft_shrink, regularizers.L1L2.__call__, regularizers.L1L2.
 #
 # ## Does descent find the zeros?
 #
-# A line through data: 20 inputs, of which only 3 matter, 60 samples with noise. We descend on the
+# A linear model: 20 inputs, of which only 3 matter, 60 samples with noise. We descend on the
 # mean squared error with L1 as a part of the loss, as `kernel_regularizer` does it, 1000 steps with
 # a learning rate of 0.02. **How many of the 17 useless weights are exactly 0 then?** Answer 0, 3 or
 # 17.
@@ -248,8 +248,8 @@ for name, by_loss, by_decay in [
 # $$ p \;\leftarrow\; p \;-\; \mathrm{lr} \cdot \lambda\, p
 # \;-\; \mathrm{lr} \cdot \frac{\hat{m}}{\sqrt{\hat{v}} + \varepsilon} $$
 #
-# Here is the mean of 500 weights that begin at 1. Their gradients are pure noise: nothing but the
-# decay moves this mean. The noise of one half is ten times as large as that of the other.
+# Here are the means of two sets of 500 weights that begin at 1. Their gradients are pure noise, ten
+# times as large in one set as in the other, so nothing but the decay moves these means.
 
 
 # %%
@@ -399,7 +399,7 @@ print(f"12,000 photos, 2 epochs, as many steps: loss {val_loss:.1f}, right {righ
 # ## The same in Keras
 #
 # Penalties and their gradients as TensorFlow derives them, zeros included; and AdamW's path over 50
-# steps, with Keras's bias correction, in float64.
+# steps, in float64.
 
 # %%
 from reference.device import prepare

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 19 · Proof against Keras
 #
-# Every notebook of this course compares its numbers with Keras's, and each time they agree. But what
-# does "agree" mean? Few of them are equal to the last bit. How large may a difference be, and how
-# small a mistake can hide in it? This notebook is about the proof itself. You will
+# Every notebook of this course compares its numbers with Keras's, and each time they agree. But
+# what does "agree" mean? Few of them are equal to the last bit. How large may a difference be, and
+# how small a mistake can hide in it? This notebook is about the proof itself. You will
 #
 # - guess what a float can't hold, and how far two right programs drift apart,
 # - see how rounding grows with the number of terms, and where it has to stay,
@@ -215,8 +215,9 @@ interact_with_fallback(
 )
 
 # %% [markdown]
-# Without a fault there are two shades: some units in the last place of float32, and some of float64.
-# "=" stands where nothing is rounded in two ways. The wrong variance is red in both columns.
+# Without a fault there are two shades: some units in the last place of float32, and some of
+# float64. "=" stands where nothing is rounded in two ways. The wrong variance is red in both
+# columns.
 #
 # The slope is the interesting one. In float32 the fault is not there: both slopes are the same
 # number once they meet a float32 array. In float64 they differ by $10^{-8}$. The fault is no
@@ -226,8 +227,8 @@ interact_with_fallback(
 # It does no harm. But suppose a mistake of that size that is there in both precisions, a constant
 # with a wrong eighth digit or a forgotten small ε. In the left column it would be lost among errors
 # that are ten times as large. In the right one rounding is $2^{29}$ times finer, and it stands out.
-# This is why a comparison in float32, however often it is run, proves little, and why
-# the whole proof is in float64.
+# This is why a comparison in float32, however often it is run, proves little, and why the whole
+# proof is in float64.
 #
 # ## How to measure
 #

@@ -181,8 +181,8 @@ def by_one_product(x, w):
 
 # %% [markdown]
 # The product is computed by BLAS, a library in which this one operation has been improved for
-# decades. What im2col gives in return is memory: a copy of the image, nine times as large,
-# that is written once and read once.
+# decades. What im2col costs is memory: a copy of the image, nine times as large, that is written
+# once and read once.
 #
 # ## The third way: tiles
 #
@@ -362,8 +362,8 @@ def best_times(calls, rounds=60):
     return best
 
 
-def by_kernel(x, w, algorithm):
-    with sn.config.using_convolution_algorithm(algorithm):
+def by_kernel(x, w, name):
+    with sn.config.using_convolution_algorithm(name):
         return kernels.conv2d(x, w)
 
 

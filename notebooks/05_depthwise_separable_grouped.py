@@ -217,16 +217,16 @@ def draw_costs(kernel_size, filters, groups):
         "separable": (1 / f, 1 / k**2),
     }
     with style():
-        figure, axes = plt.subplots(figsize=(8, 2.3), layout="constrained")
+        figure, axes = plt.subplots(figsize=(9, 2.3), layout="constrained")
         window, mixing = zip(*bars.values(), strict=True)
         axes.barh(list(bars), window, label=f"windows of {k} × {k}", **bar_look(0))
         axes.barh(list(bars), mixing, left=window, label="1 × 1", **bar_look(1))
         for row, share in enumerate(map(sum, bars.values())):
             axes.text(share + 0.01, row, f"{share:.1%}", va="center", fontsize=9)
         axes.invert_yaxis()
-        axes.set(xlim=(0, 1.12), xticks=[0, 0.25, 0.5, 0.75, 1])
+        axes.set(xlim=(0, 1.15 * max(map(sum, bars.values()))), xticks=[0, 0.25, 0.5, 0.75, 1])
         axes.set_title(f"multiplications, 1 = those of the ordinary convolution; {f} filters")
-        axes.legend(loc="lower right")
+        figure.legend(loc="outside right center")
     plt.close(figure)
     return figure
 

@@ -48,7 +48,8 @@ True
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -140,10 +141,18 @@ class Layer:
         self._trainable = trainable
         self._weights: list[Variable] = []
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _remembered(cls.build)  # type: ignore[method-assign]
+
     # What a layer computes
 
     def build(self, input_shape: Shape) -> None:
-        """Create the weights for inputs of this shape; its first entry, the batch, may be None."""
+        """Create the weights for inputs of this shape; its first entry, the batch, may be None.
+
+        The first call of the layer does that, unless it was done by hand.
+        """
 
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
         """(y, saved): the output, and just what `backward` will need."""
@@ -458,6 +467,20 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _remembered(build: Callable[..., None]) -> Callable[..., None]:
+    """`build` which notes that it was done, so that the layer's first call does not do it again."""
+
+    @wraps(build)
+    def remembered(self: Layer, input_shape: Any) -> None:
+        build(self, input_shape)
+        # Not within the `build` of a class below, which may have more to do
+        if type(self).build is remembered and not self.built:
+            self.input_shape = input_shape or None
+            self.built = True
+
+    return remembered
 
 
 def shape_of(x: Any, batch: bool = True) -> Any:

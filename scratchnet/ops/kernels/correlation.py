@@ -25,7 +25,7 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops.geometry import Pair, Window
-from scratchnet.ops.kernels.blocks import ROWS, lanes, multiply
+from scratchnet.ops.kernels.blocks import PANELS, ROWS, lanes, multiply
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.patches import (
@@ -181,7 +181,7 @@ def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # typ
     _, out_rows, out_columns, filters = y.shape
     flat, out = x.reshape(-1), y.reshape(-1)
     depth, width = len(cells), 64 // x.itemsize
-    panels = (filters + width - 1) // width
+    panels, apart = (filters + width - 1) // width, depth * width
     lines = len(x) * tiles.image_lines
     for task in prange((lines + tiles.lines - 1) // tiles.lines * groups):
         tile, group = task // groups, task % groups
@@ -210,13 +210,17 @@ def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # typ
         first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
         for k in range(0, depth, longest):
             k_end = min(depth, k + longest)
-            for panel in range(first_panel, end_panel):
-                start = (panel * depth + k) * width
+            panel = first_panel
+            while panel < end_panel:
+                wide = panel + PANELS <= min(end_panel, filters // width)
                 full = (panel + 1) * width <= filters
                 into = out[panel * width :] if full else edge
                 where = targets if full else edge_targets
-                for r in range(0, rows, ROWS):
-                    multiply(source, positions, r, cells, k, k_end, w, start, into, where, k > 0)
+                start = (panel * depth + k) * width
+                multiply(
+                    source, positions, cells, k, k_end, w, start, apart, into, where, k > 0, wide
+                )
+                panel += PANELS if wide else 1
         if filters % width and end_panel == panels:
             f = (panels - 1) * width
             for r in range(count):

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from scratchnet.ops.kernels.blocks import ROWS, lanes, multiply_transposed
+from scratchnet.ops.kernels.blocks import PANELS, lanes, multiply_transposed
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.patches import (
@@ -108,16 +108,19 @@ def _kernel_gradient_tiles(dy, x, partial, cells, tiles, groups, packed):  # typ
                                 lane[c] = numbers[c]
                             for c in range(len(numbers), width):
                                 lane[c] = 0
-            for panel in range(first_panel, end_panel):
+            step, apart = (width, most * width) if packed else (filters, width)
+            panel = first_panel
+            while panel < end_panel:
+                wide = panel + PANELS <= end_panel
                 into = sums[(panel - first_panel) * size :]
                 if packed:
-                    d_panel, step = d_panels[(panel - first_panel) * most * width :], width
+                    d_panel = d_panels[(panel - first_panel) * apart :]
                 else:
-                    d_panel, step = d_rows[start + panel * width :], filters
-                for k in range(0, depth, ROWS):
-                    multiply_transposed(
-                        source, positions, rows, cells, k, d_panel, step, into, targets
-                    )
+                    d_panel = d_rows[start + panel * width :]
+                multiply_transposed(
+                    source, positions, rows, cells, d_panel, step, apart, into, size, targets, wide
+                )
+                panel += PANELS if wide else 1
 
 
 def _collect_partials(partial, dkernel):  # type: ignore[no-untyped-def]

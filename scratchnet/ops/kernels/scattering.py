@@ -18,7 +18,7 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops.geometry import Pair, Window
-from scratchnet.ops.kernels.blocks import ROWS, multiply
+from scratchnet.ops.kernels.blocks import PANELS, ROWS, multiply
 from scratchnet.ops.kernels.correlation import pack
 from scratchnet.ops.kernels.jit import jit
 from scratchnet.ops.kernels.memory import empty
@@ -47,6 +47,7 @@ def _scatter_lines(dy, w, panels, dx, size, strides, dilation, pads):  # type: i
     _, out_rows, out_columns, filters = dy.shape
     images, height, columns, channels = dx.shape
     flat, width = dy.reshape(-1), 64 // dy.itemsize
+    apart = filters * width  # from one panel of W to the next
     span = (size[0] - 1) * dilation[0]
     rows = (out_columns + ROWS - 1) // ROWS * ROWS
     tiles = (height + _LINES - 1) // _LINES
@@ -65,10 +66,14 @@ def _scatter_lines(dy, w, panels, dx, size, strides, dilation, pads):  # type: i
             for r in range(rows):
                 q = min(r, out_columns - 1)
                 positions[r] = ((n * out_rows + p) * out_columns + q) * filters
-            for panel in range(panels):
-                into, start = products[panel * width :], panel * filters * width
-                for r in range(0, rows, ROWS):
-                    multiply(flat, positions, r, cells, 0, filters, w, start, into, targets, False)
+            panel = 0
+            while panel < panels:
+                wide = panel + PANELS <= panels
+                into, start = products[panel * width :], panel * apart
+                multiply(
+                    flat, positions, cells, 0, filters, w, start, apart, into, targets, False, wide
+                )
+                panel += PANELS if wide else 1
             for a in range(size[0]):
                 i = p * strides[0] + a * dilation[0] - pads[0]
                 if i < begin or i >= end:

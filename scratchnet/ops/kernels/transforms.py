@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from scratchnet.ops.kernels.blocks import arrays_as_addresses, compiled
+from scratchnet.ops.kernels.blocks import arrays_as_addresses
 
 _WIDTH = 32  # bytes that are mapped at once
 
@@ -48,7 +49,7 @@ def two_sided(matrix: np.ndarray) -> Callable[..., None]:
 
         return signature, generate
 
-    return in_registers if compiled else in_numpy
+    return in_numpy if numba.config.DISABLE_JIT else in_registers
 
 
 def _places(start: int, row: int, column: int, n: int) -> np.ndarray:

@@ -25,7 +25,7 @@ from numba import prange
 
 from scratchnet.ops.formulas.winograd import TRANSFORMS
 from scratchnet.ops.geometry import Pair
-from scratchnet.ops.kernels.blocks import ROWS, multiply, multiply_transposed
+from scratchnet.ops.kernels.blocks import PANELS, ROWS, multiply, multiply_transposed
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty, zeros
 from scratchnet.ops.kernels.patches import (
@@ -136,7 +136,7 @@ def _correlate_tiles(x, u, y, tiles, block, m, longest):  # type: ignore[no-unty
     _, out_rows, out_columns, filters = y.shape
     channels, out = x.shape[3], y.reshape(-1)
     width = 64 // x.itemsize
-    panels, n = filters // width, m + 2
+    panels, n, apart = filters // width, m + 2, channels * width
     lines = len(x) * tiles.image_lines
     for task in prange((lines + tiles.lines - 1) // tiles.lines):
         begin, end = task * tiles.lines, min(lines, (task + 1) * tiles.lines)
@@ -159,13 +159,26 @@ def _correlate_tiles(x, u, y, tiles, block, m, longest):  # type: ignore[no-unty
                 of_v = v[entry * block * channels :]
                 for k in range(0, channels, longest):
                     k_end = min(channels, k + longest)
-                    for panel in range(panels):
+                    panel = 0
+                    while panel < panels:
+                        wide = panel + PANELS <= panels
                         start = ((entry * panels + panel) * channels + k) * width
                         into = products[entry * block * filters + panel * width :]
-                        for r in range(0, rows, ROWS):
-                            multiply(
-                                of_v, sources, r, cells, k, k_end, u, start, into, targets, k > 0
-                            )
+                        multiply(
+                            of_v,
+                            sources,
+                            cells,
+                            k,
+                            k_end,
+                            u,
+                            start,
+                            apart,
+                            into,
+                            targets,
+                            k > 0,
+                            wide,
+                        )
+                        panel += PANELS if wide else 1
             for t in range(used):
                 line, q = divmod(first + t, tiles.columns)
                 image, p = divmod(begin + line, tiles.image_lines)
@@ -191,6 +204,7 @@ def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, block, m):  # type: ign
     width = 64 // x.itemsize
     panels, n = filters // width, m + 2
     depth = (channels + ROWS - 1) // ROWS * ROWS
+    d_apart, apart = block * width, depth * width
     lines = len(x) * tiles.image_lines
     tasks = (lines + tiles.lines - 1) // tiles.lines
     chunks = len(partial)
@@ -227,13 +241,25 @@ def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, block, m):  # type: ign
                             )
                 for entry in range(n * n):
                     of_v = v[entry * block * channels :]
-                    for panel in range(panels):
+                    panel = 0
+                    while panel < panels:
+                        wide = panel + PANELS <= panels
                         of_d = d[(entry * panels + panel) * block * width :]
                         into = sums[(entry * panels + panel) * depth * width :]
-                        for k in range(0, depth, ROWS):
-                            multiply_transposed(
-                                of_v, sources, used, cells, k, of_d, width, into, targets
-                            )
+                        multiply_transposed(
+                            of_v,
+                            sources,
+                            used,
+                            cells,
+                            of_d,
+                            width,
+                            d_apart,
+                            into,
+                            apart,
+                            targets,
+                            wide,
+                        )
+                        panel += PANELS if wide else 1
 
 
 def _collect_partials(partial, dkernel, m):  # type: ignore[no-untyped-def]

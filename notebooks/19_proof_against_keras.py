@@ -144,8 +144,8 @@ print("a convolution of whole numbers, equal to the last bit:", np.array_equal(o
 # The central table: a row for each layer, a column for each precision. Each layer is compared by
 # itself, with the same input, the same weights and the same gradient from above on both sides; a
 # cell is the largest error of its output and of all its gradients. Then break something. The three
-# classes below have one fault each. (They have the names of the layers that they
-# replace: by its name Keras's layer is found.)
+# classes below have one fault each. (They have the names of the layers that they replace: by its
+# name Keras's layer is found.)
 
 
 # %%

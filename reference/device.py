@@ -30,8 +30,7 @@ class Device(NamedTuple):
 
 @cache
 def prepare() -> Device:
-    """Switch to deterministic operations without TF32 and, in JAX, to real float64, once; say what
-    is used.
+    """Switch to deterministic operations without TF32 and to real float64, once; say what is used.
 
     Raises ImportError, naming the extra to install, where Keras or its backend is missing.
     """
@@ -46,6 +45,7 @@ def prepare() -> Device:
             f'pip install "scratchnet[reference]"'
         ) from error
     backend = keras.backend.backend()
+    _let_float64_be()
     with _stderr_held_back():
         name = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[backend]()
     versions = {package: version(package) for package in ("keras", backend, "numpy", "numba")}
@@ -70,6 +70,13 @@ def precision(name: str) -> Iterator[None]:
         sn.config.set_floatx(before[0])
         keras.config.set_floatx(before[1])
         keras.config.set_dtype_policy(before[2])
+
+
+def _let_float64_be() -> None:
+    """Without this, operations of Keras give float32 for float64 on JAX and PyTorch."""
+    from keras.src.backend.common import dtypes
+
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 
 
 def _tensorflow() -> str:

@@ -139,6 +139,31 @@ def test_speed_is_measured_in_turns_and_in_processes_of_their_own():
     assert 2**24 < processes["peak memory"]["scratchnet"] < 2**33
 
 
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_float64_is_float64_on_every_backend(backend):
+    """Keras itself computes products and tanh of float64 in float32, but on TensorFlow."""
+    if backend != "tensorflow":
+        pytest.importorskip(backend)
+    code = """
+import numpy as np, scratchnet as sn
+from reference.agreement import layer_errors
+from reference.device import precision
+rng = np.random.default_rng(0)
+with precision("float64"):
+    dense = layer_errors(sn.layers.Dense(3, activation="tanh"), rng.standard_normal((5, 4)))
+    mean = layer_errors(sn.layers.GlobalAveragePooling2D(), rng.standard_normal((2, 4, 3, 5)))
+print(max(*dense.values(), *mean.values()))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(run.stdout) <= 1e-12
+
+
 def test_a_process_that_fails_shows_what_it_wrote():
     with pytest.raises(RuntimeError, match=r"measures scratchnet ended with status 1:[\s\S]*Error"):
         speed._process(["scratchnet", "no.keras", "no.npz"], dict(os.environ))

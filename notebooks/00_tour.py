@@ -170,16 +170,16 @@ interact_with_fallback(
 #
 # $$
 # \begin{aligned}
-# z[i, j, f] &= b[f] + \sum_{u, v, c} x[i + u,\, j + v,\, c]\; w[u, v, c, f]
-# && \text{convolution: the same small window everywhere} \\
-# h[i, j, f] &= \max(z[i, j, f],\, 0)
-# && \text{ReLU: what is negative becomes 0} \\
-# m[i, j, f] &= \max_{u, v \in \{0, 1\}} h[2i + u,\, 2j + v,\, f]
-# && \text{pooling: the largest of 2 × 2} \\
-# s[k] &= b[k] + \sum_n r[n]\; w[n, k]
-# && \text{dense: every number has a weight for every class} \\
-# p[k] &= e^{s[k]} \Big/ \sum_j e^{s[j]}
-# && \text{softmax: positive, and 1 in all}
+# \text{convolution:} \quad
+# & z[i, j, f] = b[f] + \sum_{u, v, c} x[i + u,\, j + v,\, c]\; w[u, v, c, f] \\
+# \text{ReLU:} \quad
+# & h[i, j, f] = \max(z[i, j, f],\, 0) \\
+# \text{pooling:} \quad
+# & m[i, j, f] = \max_{u, v \in \{0, 1\}} h[2i + u,\, 2j + v,\, f] \\
+# \text{dense:} \quad
+# & s[k] = b[k] + \sum_n r[n]\; w[n, k] \\
+# \text{softmax:} \quad
+# & p[k] = e^{s[k]} \Big/ \sum_j e^{s[j]}
 # \end{aligned}
 # $$
 #

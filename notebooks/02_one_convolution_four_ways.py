@@ -104,9 +104,10 @@ show_source(formulas.conv2d)
 # The kernel, written as a matrix $W$ with a column for each filter, meets every row:
 #
 # $$
-# Y = P\,W, \qquad
-# P : (N \cdot OH \cdot OW,\; KH \cdot KW \cdot C), \quad
-# W : (KH \cdot KW \cdot C,\; F)
+# \begin{aligned}
+# Y = P\,W, \qquad P &: (N \cdot OH \cdot OW,\; KH \cdot KW \cdot C) \\
+# W &: (KH \cdot KW \cdot C,\; F)
+# \end{aligned}
 # $$
 #
 # Move `place` (3 × 3 windows have 4 places, 2 × 2 windows have 9), and look for the pixel in green:

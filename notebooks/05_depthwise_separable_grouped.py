@@ -98,18 +98,14 @@ interact_with_fallback(
 # $$
 # \begin{aligned}
 # \text{ordinary:} \quad
-# & \sum_{a, b} \sum_{c = 0}^{C - 1} x[n, p + a, q + b, c]\; w[a, b, c, f]
-# && w : (KH, KW, C, F) \\
+# & \sum_{a, b} \sum_{c = 0}^{C - 1} x[n, p + a, q + b, c]\; w[a, b, c, f] \\
 # \text{grouped:} \quad
-# & \sum_{a, b} \sum_{c = 0}^{C/G - 1} x[n, p + a, q + b, g\, C/G + c]\; w[a, b, c, f]
-# && w : (KH, KW, C/G, F) \\
+# & \sum_{a, b} \sum_{c = 0}^{C/G - 1} x[n, p + a, q + b, g\, C/G + c]\; w[a, b, c, f] \\
 # \text{depthwise:} \quad
 # & \sum_{a, b} x[n, p + a, q + b, c]\; w[a, b, c, m],
-# \qquad f = c\, M + m
-# && w : (KH, KW, C, M) \\
+# \qquad f = c\, M + m \\
 # \text{1 × 1:} \quad
-# & \sum_{c = 0}^{C - 1} x[n, p, q, c]\; w[c, f]
-# && w : (1, 1, C, F)
+# & \sum_{c = 0}^{C - 1} x[n, p, q, c]\; w[0, 0, c, f]
 # \end{aligned}
 # $$
 #
@@ -119,13 +115,13 @@ interact_with_fallback(
 #
 # Where a sum over $c$ is missing, so are the multiplications. With $P = OH \cdot OW$ places:
 #
-# | | weights | multiplications for one image |
-# |---|---|---|
-# | ordinary | $KH \cdot KW \cdot C \cdot F$ | $P \cdot KH \cdot KW \cdot C \cdot F$ |
-# | grouped | you write it | you write it |
-# | depthwise | $KH \cdot KW \cdot C \cdot M$ | $P \cdot KH \cdot KW \cdot C \cdot M$ |
-# | 1 × 1 | $C \cdot F$ | $P \cdot C \cdot F$ |
-# | separable | you write it | you write it |
+# | | kernel | weights | multiplications for one image |
+# |---|---|---|---|
+# | ordinary | $(KH, KW, C, F)$ | $KH \cdot KW \cdot C \cdot F$ | $P$ times as many |
+# | grouped | $(KH, KW, C/G, F)$ | you write it | you write it |
+# | depthwise | $(KH, KW, C, M)$ | $KH \cdot KW \cdot C \cdot M$ | $P$ times as many |
+# | 1 × 1 | $(1, 1, C, F)$ | $C \cdot F$ | $P$ times as many |
+# | separable | the last two | you write it | you write it |
 #
 # ## Count them
 #

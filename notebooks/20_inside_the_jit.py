@@ -236,7 +236,7 @@ for lanes in (1, 4, 8, 16):
     print(f"{lanes:2} sums side by side: {total:.4f}   wrong by {total - exact:+.4f}")
 
 # %% [markdown]
-# More sums are even nearer to the truth: the harm is not in the accuracy. It is that the result
+# More sums are often nearer to the truth: the harm is not in the accuracy. It is that the result
 # depends on the width of the registers, and so on the machine. A comparison number by number with
 # anything is then over. And the second promise to the compiler is worse:
 
@@ -349,23 +349,23 @@ def over_rows(dy):
 
 racy = numba.njit(parallel=True)(over_rows)
 dy = np.ones((500_000, 8))  # every sum is half a million
-shares = np.array([racy(dy).min() / len(dy) for _ in range(40)])
+shares = np.array([racy(dy).min() / len(dy) for _ in range(300)])
 
 with style():
     figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")
     axes.axhline(1, color=DARK, linewidth=1, label="right")
     wrong = shares < 1
-    runs = np.arange(1, 41)
-    axes.plot(runs[~wrong], shares[~wrong], "o", color=BLUE, label="a right run")
+    runs = np.arange(1, 301)
+    axes.plot(runs[~wrong], shares[~wrong], ".", color=BLUE, label="a right run")
     axes.plot(runs[wrong], shares[wrong], "x", color=RED, label="a wrong run")
     axes.set(xlabel="run", ylabel="least sum / its true value", ylim=(0, 1.1))
-    axes.set_title(f"{wrong.sum()} of 40 runs are wrong, on the machine that ran this notebook")
+    axes.set_title(f"{wrong.sum()} of 300 runs are wrong, on the machine that ran this notebook")
     axes.legend(loc="lower left", ncols=3)
 plt.close(figure)
 figure
 
 # %% [markdown]
-# The next 40 runs give other numbers, and other machines give others again. How many additions are
+# The next runs give other numbers, and other machines give others again. How many additions are
 # lost depends on whether the threads run at the same moment. On a busy machine they may take turns,
 # and on one with a single core nothing may happen at all: then every test passes, and the bug is
 # still there. **A race can't be tested by running it.**

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -219,9 +220,10 @@ def _described(arguments: dict[str, Any]) -> str:
 
 
 def _place(error: Exception) -> tuple[str, ...]:
-    """The line of the reader's function that raised."""
+    """The line of the reader's function that raised, or that called what raised."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
-    own = [frame for frame in frames if "site-packages" not in frame.filename]
+    others = ("site-packages", str(Path(__file__).parents[1]))
+    own = [frame for frame in frames if not any(part in frame.filename for part in others)]
     if not own:
         return ()
     return (f"The line is: {own[-1].line}",) if own[-1].line else ()

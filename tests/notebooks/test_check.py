@@ -68,6 +68,19 @@ def test_what_raises_is_reported_with_its_line(exercise):
     assert "it raised TypeError" in str(said(lambda: 1))
 
 
+def test_the_line_that_is_shown_is_the_reader_s_where_the_library_raises(exercise):
+    from scratchnet.course.simultaneous import all_at_once
+    from scratchnet.ops import formulas
+
+    exercise()
+
+    def calls_the_library(x):
+        return formulas.conv2d(x, x)
+
+    assert "The line is: return formulas.conv2d(x, x)" in str(said(calls_the_library))
+    assert "The line is" not in str(said(all_at_once(lambda x: 2 * x)))  # it has no loop
+
+
 def test_the_first_wrong_index_is_named_with_both_numbers(exercise):
     exercise(inputs=lambda rng: [{"x": np.arange(6.0).reshape(2, 3)}])
 

@@ -520,7 +520,7 @@ print(f"waits, learning rates and last epoch agree in {same} of {len(pairs)} run
 # Solutions: `notebooks/solutions/14_metrics_and_callbacks.py`. Next: from numbers about a network
 # to pictures of what it looks at.
 #
-# **Sources.** Fawcett, *An introduction to ROC analysis* (2006), sections 4 to 7; Hanley, McNeil,
+# **Sources.** Fawcett, *An introduction to ROC analysis* (2006); Hanley, McNeil,
 # *The meaning and use of the area under a receiver operating characteristic (ROC) curve* (1982);
 # Davis, Goadrich, *The relationship between Precision-Recall and ROC curves* (2006); Prechelt,
 # *Early stopping – but when?* (1998).

@@ -473,10 +473,10 @@ import keras
 print("Keras", keras.__version__)
 
 # %% [markdown]
-# The last line is a surprise. In scratchnet a call keeps the mode that it was given. In this
-# version of Keras training tells all layers that they train, and that outranks what the call said:
-# the recipe does not hold the statistics. Nothing warns of it, and no formula tells. One compares
-# the arrays before and after. To freeze the layers works in both.
+# The last line is a surprise: the recipe does not hold the statistics. Training tells all layers
+# that they train, and that outranks what the call said, in this version of Keras and so here as
+# well. Nothing warns of it, and no formula tells. One compares the arrays before and after. To
+# freeze the layers works.
 #
 # ## What you know now
 #

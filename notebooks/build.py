@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "CUDA_VISIBLE_DEVICES": "-1",  # the same numbers with and without a GPU
     "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",  # the same sums on any number of cores, and none that wait
 }
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

@@ -40,9 +40,9 @@ def compare(model: sn.Model, x: Any, y: Any = None, seed: int = 0) -> pd.DataFra
     rows: list[tuple[str, str, float]] = []
     with _unchanged(model):
         for node, inputs, options in _calls(model, x):
-            layer, training = node.layer, node.training is not False
+            layer = node.layer
             with _unchanged(layer):
-                errors = call_errors(layer, built_twin(layer), inputs, rng, training, **options)
+                errors = call_errors(layer, built_twin(layer), inputs, rng, True, **options)
             rows += [(layer.name, quantity, error) for quantity, error in errors.items()]
     if y is not None and model.compiled:
         copy = twin(model)
@@ -72,7 +72,7 @@ def _calls(model: sn.Model, x: Any) -> Iterator[tuple[Node, Any, dict[str, Any]]
         inputs = node.layer.cast(given if node.several else given[0])
         options = mapped(value, node.options)
         yield node, inputs, options
-        outputs = node.layer.forward(inputs, node.training is not False, **options)[0]
+        outputs = node.layer.forward(inputs, True, **options)[0]
         for i, output in enumerate(leaves(outputs)):
             values[node, i] = output
 

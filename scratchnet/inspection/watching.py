@@ -151,7 +151,7 @@ def _unfold(
         layer = node.layer
         if isinstance(layer, InputLayer):
             continue
-        mode = training if node.training is None else node.training
+        mode = node.training if training is None else training
         name = _fresh(prefix + layer.name, calls)
         sources = [new(tensor) for tensor in node.inputs]
         if isinstance(layer, Model):

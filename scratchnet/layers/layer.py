@@ -250,7 +250,11 @@ class Layer:
         x = self.cast(inputs)
         self.ensure_built(shape_of(x, batch=False))
         self.check_input(shape_of(x))
-        return self.compute(x, bool(training), **options)
+        return self.compute(x, self.trains(training), **options)
+
+    def trains(self, training: bool | None) -> bool:
+        """Whether to train where the caller says this; None leaves it to the layer."""
+        return bool(training)
 
     def compute(self, x: Any, training: bool, **options: Any) -> Any:
         """The output alone, where no backward pass will follow."""

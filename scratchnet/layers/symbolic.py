@@ -71,7 +71,7 @@ class Node:
         inputs: the symbolic tensors, in order.
         several: whether the layer received a list and not a single tensor.
         options: further arguments of the call; a symbolic one gets no gradient.
-        training: the mode that the call fixed; None leaves it to the model.
+        training: the mode of the call, for a model that is called without one.
         args, kwargs: how the layer was called, for the configuration.
         outputs: what the call gave.
         serial: a number that grows from call to call.

@@ -80,7 +80,7 @@ class Graph:
     def forward(
         self,
         x: Sequence[np.ndarray],
-        training: bool,
+        training: bool | None,
         logits: Collection[int] = (),
         keep: bool = True,
     ) -> tuple[Arrays, Saved, dict[int, np.ndarray]]:
@@ -88,7 +88,7 @@ class Graph:
 
         Args:
             x: one array for each input.
-            training: the mode of the layers, but for those that were called with one of their own.
+            training: the mode of all layers; with None each has that of its own call.
             logits: positions of outputs for which what goes into their last activation is wanted.
             keep: whether a backward pass may follow.
 
@@ -107,7 +107,7 @@ class Graph:
             inputs = layer.cast(arrays if step.node.several else arrays[0])
             options = _filled(step.options, values)
             of_logits = step.outputs[0] in wanted
-            mode = training if step.node.training is None else step.node.training
+            mode = layer.trains(step.node.training if training is None else training)
             if of_logits:
                 z[step.outputs[0]], kept = layer.forward_logits(inputs, mode)
                 y = activations.get(layer.output_activation)(z[step.outputs[0]])

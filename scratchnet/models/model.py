@@ -60,7 +60,9 @@ class Model(Trainer):
 
         Args:
             inputs: as the model's inputs are nested; a dict may name them instead.
-            training: whether layers like dropout and batch normalisation train.
+            training: whether layers like dropout and batch normalisation train. With None each
+                layer has the mode that it was called with when the model was wired, or does not
+                train. A mode given here outranks those: `fit` trains all layers, `predict` none.
         """
         flat = self._flat("inputs", inputs)
         given = flat if self.several_inputs else flat[0]
@@ -76,11 +78,14 @@ class Model(Trainer):
         ]
         return cast if isinstance(inputs, list) else cast[0]
 
-    def forward(self, x: Any, training: bool) -> tuple[Any, Saved]:
+    def forward(self, x: Any, training: bool | None) -> tuple[Any, Saved]:
         outputs, saved, _ = self.graph.forward(_listed(x), training)
         return (outputs if self.several_outputs else outputs[0]), saved
 
-    def compute(self, x: Any, training: bool, **options: Any) -> Any:
+    def trains(self, training: bool | None) -> bool | None:  # type: ignore[override]
+        return training
+
+    def compute(self, x: Any, training: bool | None, **options: Any) -> Any:
         outputs, *_ = self.graph.forward(_listed(x), training, keep=False)
         return outputs if self.several_outputs else outputs[0]
 
@@ -93,7 +98,7 @@ class Model(Trainer):
             return None
         return self._graph.output_activation(0)
 
-    def forward_logits(self, x: Any, training: bool) -> tuple[np.ndarray, Saved]:
+    def forward_logits(self, x: Any, training: bool | None) -> tuple[np.ndarray, Saved]:
         _, saved, z = self.graph.forward(_listed(x), training, logits=(0,))
         return z[0], saved
 

@@ -137,13 +137,30 @@ def test_freezing_a_model_inside_trains_what_is_around_it(float64):
         model.train_on_batch(A, LABELS)
 
 
-def test_a_call_s_own_mode_outranks_the_model_s():
-    x = layers.Input((3,))
-    noisy = Model(x, layers.Dropout(0.5, seed=1)(x, training=True))
-    y = noisy(np.ones((4, 3)))
-    assert 0 < (y == 0).sum() < 12
-    still = Model(x, layers.Dropout(0.5)(x, training=False))
-    assert np.array_equal(still(np.ones((4, 3)), training=True), np.ones((4, 3)))
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("wired", [None, False, True])
+@pytest.mark.parametrize("asked", ["call", False, True, "predict", "train"])
+def test_the_mode_a_model_is_called_with_outranks_that_of_its_wiring(nested, wired, asked):
+    def trained(library):
+        """Whether the layer trained: then its moving mean moved, or its output is normalised."""
+        layer = library.layers.BatchNormalization(momentum=0.5)
+        inner = library.Sequential([library.layers.Input((1,)), layer]) if nested else layer
+        x = library.layers.Input((1,))
+        model = library.Model(x, inner(x, training=wired))
+        model.compile("sgd", "mse")
+        batch = np.array([[1.0], [3.0]])
+        if asked == "train":
+            model.train_on_batch(batch, batch)
+            return np.asarray(layer.moving_mean)[0] == 1
+        if asked == "predict":
+            y = model.predict(batch, verbose=0)
+        else:
+            y = model(batch) if asked == "call" else model(batch, training=asked)
+        return np.asarray(y).sum() < 1  # inference leaves 1 and 3 as they are
+
+    expected = trained(keras)
+    assert trained(sn) == expected
+    assert expected == {"call": bool(wired), "predict": False, "train": True}.get(asked, asked)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")

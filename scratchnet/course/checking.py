@@ -159,7 +159,7 @@ def _compared_arrays(
         return Failure((f"{prefix}expected an array, got {type(result).__name__}.", where))
     truth = np.asarray(expected)
     if truth.dtype.kind not in "biufc" or got.dtype.kind not in "biufc":
-        if got.dtype.kind == truth.dtype.kind and np.array_equal(got, truth):
+        if got.dtype.kind == truth.dtype.kind and np.array_equal(_folded(got), _folded(truth)):
             return None
         kind = f"{type(result).__name__} {result!r}"
         return Failure((f"{prefix}not yet: got {kind}.", where))
@@ -182,6 +182,11 @@ def _compared_arrays(
         where,
     )
     return Failure(lines, cause(mine, theirs, sizes), (got, truth))
+
+
+def _folded(array: np.ndarray) -> np.ndarray:
+    """Words in small letters."""
+    return np.char.lower(array) if array.dtype.kind == "U" else array
 
 
 def _real(array: np.ndarray) -> np.ndarray:
@@ -215,7 +220,8 @@ def _described(arguments: dict[str, Any]) -> str:
     parts = []
     for name, value in arguments.items():
         is_large = isinstance(value, np.ndarray) and value.size > 1
-        parts.append(f"{name}: {value.shape}" if is_large else f"{name} = {value}")
+        shown = "a function" if callable(value) else value.shape if is_large else None
+        parts.append(f"{name} = {value}" if shown is None else f"{name}: {shown}")
     return "with " + ", ".join(parts)
 
 

@@ -37,7 +37,7 @@ class Report:
 
     def __repr__(self) -> str:
         mark = _LOOKS[self.state][0]
-        lines = [*self.lines, *([f"Likely cause: {self.cause}."] if self.cause else [])]
+        lines = [*self.lines, *([f"Likely cause: {_ended(self.cause)}"] if self.cause else [])]
         return "\n".join([f"{mark} {self.name}: {lines[0]}", *(f"  {line}" for line in lines[1:])])
 
     def _repr_html_(self) -> str:
@@ -46,8 +46,12 @@ class Report:
         parts = [f"<b>{mark} {html.escape(self.name)}</b>: {html.escape(first)}"]
         parts += [html.escape(line) for line in others]
         if self.cause:
-            parts.append(f"<b>Likely cause:</b> {html.escape(self.cause)}.")
+            parts.append(f"<b>Likely cause:</b> {html.escape(_ended(self.cause))}")
         return (
             f'<div style="border-left: 4px solid {colour}; background: {background}; '
             f'color: #202124; padding: 0.5em 1em">{"<br>".join(parts)}</div>'
         )
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith("?") else f"{sentence}."

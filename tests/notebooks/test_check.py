@@ -137,6 +137,7 @@ def test_tuples_and_values_are_compared_too(exercise):
     assert "4" not in str(said(7)).replace("07", "")  # the truth is not given away
     exercise(truth="max", inputs=None)
     assert said("max")
+    assert said("Max")
     assert not said("mean")
     assert not said(1)
     exercise(truth=True, inputs=None)
@@ -198,6 +199,22 @@ def test_what_is_not_recognised_gets_no_sentence():
     assert diagnosis.cause(noise[:2], X, {"N": 4}) == ""
     assert diagnosis.cause(np.zeros((0, 2)), np.zeros((0, 3)), {}) == ""
     assert diagnosis.cause(np.array(3.0), np.array(0.0), {}) == ""
+    assert diagnosis.cause(np.array(3.0), np.array(2.0), {}) == ""  # any number is a factor
+    assert diagnosis.cause(np.array(0.0), np.array(2.0), {}) == ""
+    corners = np.array([[0.0, 1, 1, 0], [1, 1, 1, 1]])
+    assert diagnosis.cause(corners, np.ones((2, 4)), {}) == ""  # half of it is no border
+
+
+def test_a_cause_that_asks_ends_with_its_question_mark(exercise):
+    exercise(truth=3, inputs=None, mistakes=(Mistake("why four?", 4), Mistake("too large", 5)))
+    for answer, end in [(4, "why four?"), (5, "too large.")]:
+        assert str(said(answer)).endswith(f"Likely cause: {end}")
+        assert f"</b> {end}</div>" in said(answer)._repr_html_()
+
+
+def test_a_function_among_the_arguments_is_named_as_such(exercise):
+    exercise(truth=lambda f: f(1), inputs=lambda rng: [{"f": np.exp}])
+    assert "In call 1 of 1, with f: a function." in str(said(lambda f: 0))
 
 
 def test_html_is_escaped(exercise):

@@ -30,14 +30,17 @@ start()
 # ## The network
 #
 # A photo has 28 × 28 pixels and one channel, grey. A *convolution* slides 8 small windows over it
-# and makes 8 maps of it, and a *ReLU* sets what is negative to 0. A *pooling* keeps the largest of
-# every 2 × 2 numbers. All this once more, and a *dense* layer makes 10 numbers of what is left.
-# *Softmax* turns these into probabilities.
+# and makes 8 maps of it. Such a window, a *filter*, has a weight for each number that it covers, in
+# all channels; at each place it multiplies the two, and adds up. A *ReLU* sets what is negative to
+# 0. A *pooling* keeps the largest of every 2 × 2 numbers. All this once more, and a *dense* layer
+# makes 10 numbers of what is left, each with a weight for everything that comes in. *Softmax* turns
+# these into probabilities.
 #
 # Conventions that hold everywhere in this course: arrays of images are `(N, H, W, C)`, which is
-# photos, rows, columns and channels. A convolution is not padded unless it says so, its stride is
-# 1, and each of its filters has a bias. A pooling's windows don't overlap, and what is left over at
-# the edge is dropped.
+# photos, rows, columns and channels. A convolution is not padded unless it says so: its windows
+# stay inside the image. Its stride is 1: they move one pixel at a time. Each filter, and each of
+# the 10 sums of a dense layer, has a *bias* too, one number that is added. A pooling's windows
+# don't overlap, and what is left over at the edge is dropped.
 
 
 # %%

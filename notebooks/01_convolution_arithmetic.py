@@ -30,8 +30,10 @@ start()
 # ## Predict
 #
 # The first layer of a well-known network sees images of 224 × 224 pixels with a 7 × 7 window and
-# stride 2: the window moves two pixels at a time. **How many rows has its output without padding
-# (`"valid"`), and how many with `padding="same"`?** Put the two numbers in place of the `...`.
+# stride 2: the window moves two pixels at a time. Without padding (`"valid"`) it stays inside the
+# image. `padding="same"` puts zeros around the image, so many that with stride 1 the output is as
+# large as the image. **How many rows has the output with `"valid"`, and how many with `"same"`?**
+# Put the two numbers in place of the `...`.
 
 # %%
 my_sizes = ...  # (valid, same)

@@ -402,7 +402,8 @@ roofline(
 # The numbers are those of one machine, and on a page they are not yours: run the cell. What should
 # hold on most:
 #
-# - The **loops** are far below any roof. Neither memory nor arithmetic is their limit, but Python.
+# - The **loops** fetch two numbers for each product, and are far below any roof. Neither memory
+#   nor arithmetic is their limit, but Python.
 # - **im2col** has a lower intensity, for it writes and reads $P$. Whether that hurts depends on the
 #   cache: where all of $P$ fits, the tiles gain little.
 # - **Tiles** and **register blocks** move only what has to be moved, and are limited by arithmetic
@@ -424,9 +425,10 @@ for name in ("blocks", "winograd_2x2", "winograd_4x4"):
     print(f"{name:12} relative error below {below:.0e}")
 
 # %% [markdown]
-# So a library has to choose. scratchnet takes Winograd's F(2 × 2, 3 × 3) where it pays: for windows
-# of 3 × 3 with stride 1, float32, many channels, and enough places. F(4 × 4, 3 × 3) it takes only
-# when it is asked to.
+# Here F(2 × 2, 3 × 3) is as good as the sum of all products, and F(4 × 4, 3 × 3) loses about a
+# digit. So a library has to choose. scratchnet takes F(2 × 2, 3 × 3) where it pays: for windows of
+# 3 × 3 with stride 1, float32, many channels, and enough places. F(4 × 4, 3 × 3) it takes only when
+# it is asked to.
 
 # %%
 for images, window, strides, dtype in [
@@ -467,7 +469,8 @@ for name, way in (ways | {"scratchnet's kernel": kernels.conv2d}).items():
 # - $P$ need not be stored: a tile of it at a time is enough, or none at all, for its numbers lie at
 #   the sum of two offsets.
 # - Winograd's F(2 × 2, 3 × 3) needs 16 products where the definition has 36. It is exact in whole
-#   numbers, and costs a little accuracy in floats.
+#   numbers, and hardly less accurate in floats. F(4 × 4, 3 × 3) needs fewer still, and loses a
+#   digit.
 # - Intensity and roof say what a machine allows; a count of operations alone does not.
 #
 # Solutions: `notebooks/solutions/02_one_convolution_four_ways.py`. Next: the same sum backwards.

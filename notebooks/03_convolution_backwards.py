@@ -69,8 +69,9 @@ check("03.busiest_pixel", my_pixel)
 #
 # So a step backwards takes one cell of $dy$, and adds $dy[p, q] \cdot w$ to $dx$ where the window
 # was, and $dy[p, q] \cdot \text{window}$ to $dw$. Nothing else happens. The numbers of $dy$ are 1,
-# 2, 3, …, so you can tell which cell a contribution came from. Move the step, then change the
-# stride: where do windows no longer overlap?
+# 2, 3, …, so you can tell which cell a contribution came from. Where two numbers stand in a cell,
+# the lower one was added in this step, and the upper one is the sum with it. Move the step, then
+# change the stride: where do windows no longer overlap?
 
 # %%
 image = np.array([[1, 0, 2, 1], [3, 1, 0, 2], [0, 2, 1, 1], [1, 1, 0, 3]])
@@ -212,7 +213,9 @@ def spread(dy, stride):
 check("03.spread", spread)
 
 # %% [markdown]
-# Zeros, flip, and a convolution at stride 1: that is the whole way back through a stride.
+# Zeros, flip, and a convolution at stride 1: that is the whole way back through a stride. (Here the
+# last window ends with the image. Rows and columns that no window reached come back as zeros, and
+# have to be added at the end.)
 
 # %%
 strided = rng.standard_normal((2, 3, 3, 4))  # dy of a convolution with stride 2 over 7 × 6 pixels
@@ -300,7 +303,7 @@ for (strides, padding, name), error in errors.items():
 # Agreement with Keras is agreement of two programs. The definition itself is the better judge. A
 # convolution only multiplies and adds, so in every single number it is a straight line, and the
 # slope of a line can be measured without any error: take small whole numbers, move one by 1 up and
-# by 1 down, and subtract. Then "$\approx$" becomes "$=$".
+# by 1 down, and halve the difference. Then "$\approx$" becomes "$=$".
 
 # %%
 layer = layers.Conv2D(4, 3, strides=2, padding="same", dtype="float64")
@@ -325,6 +328,9 @@ found = inspection.check_gradients(
 print(found)
 
 # %% [markdown]
+# It is $dx$. The kernel was flipped first, but only the convolution of $dy$ needs that. The formula
+# adds the tap $(a, b)$ at $(p + a, q + b)$, and the flip comes of itself.
+#
 # ## A network learns through these two arrays
 #
 # To see that nothing else is needed, train one kernel by hand: four images, targets made with a

@@ -4,7 +4,7 @@
 # A pooling layer makes one number of each window: the largest, or the mean. It has no weights, and
 # forwards there is little to learn. Backwards it has to decide **who won**. On a black background
 # all pixels are equal, and then the answer is a convention which has to be known to the last pixel
-# if two programs are to train the same network. You will
+# if two programs are to compute the same gradients. You will
 #
 # - guess who gets the gradient of a black window,
 # - follow arrows from each maximum to the pixel that it came from,
@@ -204,9 +204,34 @@ for window in (2, 3, 4):
     print(f"{window} × {window} windows of 1000 photos: {share:.0%} undecided")
 
 # %% [markdown]
-# This is no rare case, then. A library that shares among equals, or takes the last, computes
-# another gradient in all of these, and whatever is trained below such a pooling is another network
-# after one step.
+# This is no rare case, then. A library that shares among equals, or takes the last, hands another
+# $dx$ down in all of these windows. Does a network learn anything else for that? Put a convolution
+# with a bias and a ReLU below the pooling, and let once the first and once the last of the equals
+# win. (Read backwards, by rows and by columns, the last comes first.)
+
+# %%
+images = many[:200]
+rng = np.random.default_rng(4)
+dy = rng.standard_normal((200, 13, 13, 4))
+kernels = {"random": rng.standard_normal((3, 3, 1, 4)), "zeros": np.zeros((3, 3, 1, 4))}
+for name, kernel in kernels.items():
+    z = formulas.conv2d(images, kernel) + 0.1  # the bias
+    h = formulas.relu(z)
+    first = formulas.max_pool2d_backward(dy, h, (2, 2))
+    last = formulas.max_pool2d_backward(dy[:, ::-1, ::-1], h[:, ::-1, ::-1], (2, 2))
+    dh = np.array([first, last[:, ::-1, ::-1]])
+    dw = [formulas.conv2d_kernel_gradient(each * (z > 0), images, kernel.shape) for each in dh]
+    same = np.abs(dw[0] - dw[1]).max() < 1e-12 * np.abs(dw[0]).max()
+    print(f"kernel {name:6}   dh differs in {np.mean(dh[0] != dh[1]):.0%} of its cells", end="")
+    print(f"   dw is the same: {same}")
+
+# %% [markdown]
+# A random kernel learns the same from both. Where the equals are zeros of the ReLU, its own
+# derivative is 0, and neither gets anything through. Where they are not, they came from pieces of
+# the image that are equal too, such as black ones. $dw$ is a piece of the image times $dz$, so it
+# does not matter which of the two got the gradient. Only where different pieces led to equal
+# numbers does the convention decide what is learned, as with a kernel of zeros. But it always
+# decides what $dx$ is, and whoever compares two programs number by number finds it there.
 #
 # ## What pooling buys
 #

@@ -70,7 +70,7 @@ check("05.grey", my_word)
 # A line for each channel that a filter reads; a thick one carries a window of weights, a thin one a
 # single weight. Change the number of groups: with one group it is the ordinary convolution, and
 # with as many groups as channels it is the depthwise one. (Groups that don't divide the channels
-# are not possible; one is drawn instead.)
+# are not possible; a single group is drawn instead.)
 
 
 # %%
@@ -395,9 +395,9 @@ figure
 
 # %% [markdown]
 # The kernel was not trained to be separable, and it is not: with one window for each channel more
-# than half of it is lost, and much of the accuracy with it. A second and a third window bring
-# nearly all of it back, and cost as much again each. Taking a trained kernel apart saves less than
-# the ratio promises.
+# than half of it is lost, and much of the accuracy with it. A second and a third window bring the
+# accuracy back, and cost as much again each. Taking a trained kernel apart saves less than the
+# ratio promises.
 #
 # A network that is separable **from the start** is another matter: training finds the best weights
 # *of that form*. The authors of MobileNet trained the same network for ImageNet both ways. With
@@ -460,8 +460,8 @@ print(f"gradient {ours.shape}, error below 1e-14: {error < 1e-14}")
 #   for looking around, the second for mixing.
 # - All of them are ordinary convolutions: with zeros where no wire is, or, if separable, with rank
 #   $M$ for each channel. That is what is given up.
-# - Fewer multiplications are not always less time: a depthwise convolution touches memory more than
-#   it computes.
+# - Fewer multiplications are not always less time: a depthwise convolution does little with each
+#   number that it fetches.
 #
 # Solutions: `notebooks/solutions/05_depthwise_separable_grouped.py`. Next: a layer that makes deep
 # networks trainable, and that behaves in training as it does not behave later.

@@ -287,7 +287,9 @@ for m in (1, 2, 3, 8, 32):
 
 # %% [markdown]
 # With one cell nothing comes back, with two nothing either: that is the second guess from above.
-# Of two numbers the larger becomes 1 and the smaller −1, and no small change of them matters.
+# Of two numbers the larger becomes 1 and the smaller −1, and no small change of them matters. That
+# is so as long as $\varepsilon$ is small beside $\sigma^2$: of the difference between the two $dy$
+# the share $\varepsilon / (\sigma^2 + \varepsilon)$ gets through.
 #
 # ## Two sets of statistics
 #
@@ -316,7 +318,9 @@ check("06.moving_after", moving_after)
 # A channel with mean 5 and deviation 2, in batches of 16. Dots are batches, the line is the
 # memory. On the right is what the layer makes of the same numbers in its two modes: in training it
 # is always right; in inference it is as right as its memory. The price of a small momentum is
-# noise, that of a large one is time.
+# noise, that of a large one is time. (The memory of the variance ends a little below 4. A batch
+# measures the deviations from its own mean, and the mean of their squares is on average
+# $1 - 1/m = 15/16$ of the true variance. Such a variance is called *biased*.)
 
 # %%
 TRUE_MEAN, TRUE_DEVIATION = 5.0, 2.0
@@ -411,6 +415,9 @@ for size in (1, 2, 32):
 
 # %% [markdown]
 # A loss of 2.3 is $\log 10$: guessing. The last, incomplete batch of an epoch can be such a batch.
+# With two samples the first weights do move: in some channels the two nearly agree, and there
+# $\varepsilon = 0.001$ is not small beside $\sigma^2$. It teaches them little.
+#
 # After a convolution it is less bad, for a batch of one still has $H \cdot W$ cells; each image is
 # then normalised alone.
 #

@@ -9,23 +9,23 @@ from scratchnet.course.exercise import Exercise, Mistake
 
 _SIDE, _CHANNELS, _CLASSES = 13, 8, 10  # rows of what reaches conv_2, its channels, the classes
 
-Count = Callable[[int, int], int]  # of kernel_size and filters
+Count = Callable[[int, int], float]  # of kernel_size and filters
 
 
 def _conv(kernel_size: int, filters: int) -> int:
     return filters * (kernel_size**2 * _CHANNELS + 1)
 
 
-def _dense(kernel_size: int, filters: int) -> int:
+def _dense(kernel_size: int, filters: int) -> float:
     return _after(((_SIDE - kernel_size + 1) // 2), filters)
 
 
-def _after(side: int, filters: int) -> int:
+def _after(side: float, filters: int) -> float:
     """Parameters of the dense layer behind maps of `side` rows and columns."""
     return side**2 * filters * _CLASSES + _CLASSES
 
 
-def _both(conv: Count = _conv, dense: Count = _dense) -> Callable[..., tuple[int, int]]:
+def _both(conv: Count = _conv, dense: Count = _dense) -> Callable[..., tuple[float, float]]:
     return lambda kernel_size, filters: (conv(kernel_size, filters), dense(kernel_size, filters))
 
 
@@ -93,6 +93,19 @@ PARAMETERS = Exercise(
         Mistake(
             "pool_2 is missing: it halves rows and columns before dense sees them",
             _both(dense=lambda k, f: _after(_SIDE - k + 1, f)),
+        ),
+        Mistake(
+            "not rounded in pool_2: half a row is not made, so round down",
+            _both(dense=lambda k, f: _after((_SIDE - k + 1) / 2, f)),
+        ),
+        Mistake(
+            "dense is that of the network above: it sees as many numbers as pool_2 leaves, and "
+            "that depends on both arguments",
+            _both(dense=lambda k, f: _dense(3, 16)),
+        ),
+        Mistake(
+            "the two are exchanged: conv_2 first, then dense",
+            lambda kernel_size, filters: _both()(kernel_size, filters)[::-1],
         ),
         Mistake(
             "dense sees rows and columns, side², not side",

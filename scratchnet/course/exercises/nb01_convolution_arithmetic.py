@@ -15,7 +15,7 @@ from scratchnet.ops.geometry import Pair, output_size, pad_amounts
 # Output shape
 
 
-def _of_each_axis(rule: Callable[[int, int, int, int, str], int]) -> Callable[..., np.ndarray]:
+def _of_each_axis(rule: Callable[[int, int, int, int, str], float]) -> Callable[..., np.ndarray]:
     """The shape of which `rule(i, k, s, d, padding)` gives one axis."""
 
     def shape(
@@ -101,6 +101,15 @@ OUTPUT_SHAPE = Exercise(
             "rounded up where nothing is padded: a window that sticks out at the end is not made, "
             "so round down",
             _only_valid(lambda i, k, s, d: -(-(i - (k - 1) * d - 1) // s) + 1),
+        ),
+        Mistake(
+            "not rounded: a part of a place is none, so round down where nothing is padded, and up "
+            'in "same"',
+            _of_each_axis(
+                lambda i, k, s, d, padding: (
+                    i / s if padding == "same" else (i - (k - 1) * d - 1) / s + 1
+                )
+            ),
         ),
         Mistake(
             'the stride is missing in "same": the size stays the same at stride 1 only',
@@ -233,6 +242,18 @@ CONVOLUTION = Exercise(
         Mistake(
             "the stride is missing: the window of output cell (p, q) begins at (p·s, q·s)",
             lambda **case: _cut(_convolution(**case | {"strides": (1, 1)}), case),
+        ),
+        Mistake(
+            "the stride is missing: only every s-th place is made, so the result is smaller",
+            lambda **case: _convolution(**case | {"strides": (1, 1)}),
+        ),
+        Mistake(
+            "the strides of rows and columns are mixed up: strides[0] is for the rows",
+            lambda strides, **case: _convolution(strides=strides[::-1], **case),
+        ),
+        Mistake(
+            "the dilations of rows and columns are mixed up: dilation[0] is for the rows",
+            lambda dilation, **case: _convolution(dilation=dilation[::-1], **case),
         ),
         Mistake(
             "only the first channel is seen: sum over a, b and c",

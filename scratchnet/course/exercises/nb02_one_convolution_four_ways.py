@@ -170,6 +170,10 @@ WINOGRAD_ROW = Exercise(
             _row(of_input=_changed(_B, 0, -1)),
         ),
         Mistake(
+            "m₂ and m₃ have changed places: the columns are m₀, m₁, m₂, m₃",
+            lambda x, w: (_winograd_row(x, w)[0][:, [0, 1, 3, 2]], _winograd_row(x, w)[1]),
+        ),
+        Mistake(
             "the products are right; in y₁ both m₂ and m₃ are subtracted",
             _row(of_output=_signs(_A, 1, (1, 1, -1, 1))),
         ),
@@ -228,8 +232,8 @@ FEWEST = Exercise(
     mistakes=(
         Mistake("that is the definition; the two outputs have inputs in common", 6),
         Mistake("it can be done with one fewer still", 5),
-        Mistake("that is too few: there are as many as there are inputs", 3),
-        Mistake("that is too few: there are as many as there are inputs", 2),
+        Mistake("that is too few: as many are needed as there are inputs", 3),
+        Mistake("that is too few: as many are needed as there are inputs", 2),
     ),
 )
 

@@ -28,7 +28,7 @@ def _arrays(rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
     return found
 
 
-# dW
+# dw
 
 
 def _kernel_gradient(dy: np.ndarray, x: np.ndarray, kernel_size: Any) -> np.ndarray:
@@ -54,12 +54,12 @@ KERNEL_GRADIENT = Exercise(
     ],
     mistakes=(
         Mistake(
-            "the tap runs the wrong way: dW[a, b] belongs to x[p + a, q + b], as in the forward "
-            "pass; only dX has a mirrored kernel",
+            "the tap runs the wrong way: dw[a, b] belongs to x[p + a, q + b], as in the forward "
+            "pass; only dx has a mirrored kernel",
             lambda dy, x, kernel_size: _kernel_gradient(dy, x, kernel_size)[::-1, ::-1],
         ),
         Mistake(
-            "averaged over the samples: the 1/N is the loss's and is in dY already, so here the "
+            "averaged over the samples: the 1/N is the loss's and is in dy already, so here the "
             "samples are summed up",
             lambda dy, x, kernel_size: _kernel_gradient(dy, x, kernel_size) / len(x),
         ),
@@ -72,12 +72,16 @@ KERNEL_GRADIENT = Exercise(
         ),
         Mistake("only the last sample counts: is there an = where += belongs?", _last_sample_only),
         Mistake("only the last output cell counts: is there an = for a +=?", _last_place_only),
+        Mistake(
+            "only the last output cell of the last sample counts: is there an = for a +=?",
+            lambda dy, x, kernel_size: _last_place_only(dy[-1:], x[-1:], kernel_size),
+        ),
     ),
     sizes=lambda dy, **_: {"N": len(dy), "(OH·OW)": dy.shape[1] * dy.shape[2]},
 )
 
 
-# dX
+# dx
 
 
 def _input_gradient(dy: np.ndarray, kernel: np.ndarray, input_shape: Any) -> np.ndarray:
@@ -113,7 +117,7 @@ INPUT_GRADIENT = Exercise(
     mistakes=(
         Mistake(
             "kernel not flipped: x[i, j] met the tap (i − p, j − q), so a loop over the taps adds "
-            "at p + a, and a convolution over dY needs the kernel mirrored in both axes",
+            "at p + a, and a convolution over dy needs the kernel mirrored in both axes",
             _without_flip,
         ),
         Mistake(
@@ -138,7 +142,7 @@ INPUT_GRADIENT = Exercise(
 )
 
 
-# The kernel with which dX is a convolution again
+# The kernel with which dx is a convolution again
 
 
 def _swapped(kernel: np.ndarray) -> np.ndarray:
@@ -154,8 +158,8 @@ FLIPPED_KERNEL = Exercise(
     ),
     mistakes=(
         Mistake(
-            "flipped, but the channels did not change places: on the way back dY's filters come "
-            "in and X's channels go out",
+            "flipped, but the channels did not change places: on the way back dy's filters come "
+            "in and x's channels go out",
             lambda kernel: kernel[::-1, ::-1],
         ),
         Mistake(
@@ -179,6 +183,11 @@ FLIPPED_KERNEL = Exercise(
             "the channels were mirrored too: they have no left and right, only rows and columns "
             "are flipped",
             lambda kernel: _swapped(kernel[::-1, ::-1, ::-1, ::-1]),
+        ),
+        Mistake(
+            "reshaped, which keeps the numbers in their order: channels and filters change places "
+            "by a transpose",
+            lambda kernel: kernel[::-1, ::-1].reshape(_swapped(kernel).shape),
         ),
     ),
 )
@@ -219,6 +228,10 @@ SPREAD = Exercise(
             "size is (OH − 1)·s + 1",
             _spread_with_a_tail,
         ),
+        Mistake(
+            "there are s zeros between two cells: s − 1 places were skipped",
+            lambda dy, stride: _spread(dy, stride + 1),
+        ),
     ),
 )
 
@@ -227,7 +240,7 @@ SPREAD = Exercise(
 
 
 def _uses(image: int, window: int, stride: int) -> np.ndarray:
-    """How many windows see each pixel: dX for a dY and a kernel of ones."""
+    """How many windows see each pixel: dx for a dy and a kernel of ones."""
     ones = np.ones((1, image, image, 1))
     kernel = np.ones((window, window, 1, 1))
     strides = (stride, stride)
@@ -240,10 +253,10 @@ CELLS_FED = Exercise(
     truth=9,
     mistakes=(
         Mistake(
-            "one cell of dY is one place of the window, and the window saw more than one pixel", 1
+            "one cell of dy is one place of the window, and the window saw more than one pixel", 1
         ),
-        Mistake("that is how many cells dY has; the question is what one of them reaches", 16),
-        Mistake("that would be all of dX: the window saw only a part of the image", 36),
+        Mistake("that is how many cells dy has; the question is what one of them reaches", 16),
+        Mistake("that would be all of dx: the window saw only a part of the image", 36),
     ),
 )
 

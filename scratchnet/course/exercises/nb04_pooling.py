@@ -90,6 +90,17 @@ def _one_channel_wins(cells: np.ndarray) -> np.ndarray:
     return _first(cells) * (best == best.max(axis=-1, keepdims=True))
 
 
+def _winners_overwritten(
+    dy: np.ndarray, x: np.ndarray, pool_size: Pair, strides: Pair
+) -> np.ndarray:
+    """As `=` does it where only the winner is written to."""
+    dx = np.zeros(x.shape)
+    for p, q, rows, columns in _windows(x.shape, pool_size, strides):
+        won = _first(x[:, rows, columns]) == 1
+        dx[:, rows, columns] = np.where(won, dy[:, p, q][:, None, None], dx[:, rows, columns])
+    return dx
+
+
 MAX_GRADIENT = Exercise(
     name="max_gradient",
     truth=max_pool2d_backward,
@@ -118,6 +129,11 @@ MAX_GRADIENT = Exercise(
             "later windows overwrite earlier ones: where windows overlap a cell can win several "
             "times, so += and not =",
             _by_shares(_first, overwrite=True),
+        ),
+        Mistake(
+            "later windows overwrite earlier ones: where windows overlap a cell can win several "
+            "times, so += and not =",
+            _winners_overwritten,
         ),
         Mistake(
             "channels compete with each other: each has its own maximum, so search over rows and "
@@ -155,6 +171,17 @@ def _overwritten_mean(
     return equal(dy, np.zeros(input_shape), pool_size, strides)
 
 
+def _without_strides(
+    dy: np.ndarray, input_shape: tuple[int, ...], pool_size: Pair, strides: Pair
+) -> np.ndarray:
+    dx = np.zeros(input_shape)
+    rows, columns = pool_size
+    for p, q in np.ndindex(dy.shape[1:3]):
+        part = dy[:, p, q][:, None, None] / (rows * columns)
+        dx[:, p * rows : (p + 1) * rows, q * columns : (q + 1) * columns] += part
+    return dx
+
+
 AVERAGE_GRADIENT = Exercise(
     name="average_gradient",
     truth=average_pool2d_backward,
@@ -189,6 +216,11 @@ AVERAGE_GRADIENT = Exercise(
             "later windows overwrite earlier ones: a cell that several windows saw gets the sum, "
             "so += and not =",
             _overwritten_mean,
+        ),
+        Mistake(
+            "the windows are as far apart as they are large: it is the strides that say where the "
+            "next one begins",
+            _without_strides,
         ),
     ),
     sizes=lambda dy, pool_size, **_: {"(PH·PW)": pool_size[0] * pool_size[1], "N": len(dy)},

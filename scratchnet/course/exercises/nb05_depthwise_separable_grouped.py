@@ -110,6 +110,10 @@ GROUPED_COST = Exercise(
                 _grouped_cost(filters=filters, **case)[1],
             ),
         ),
+        Mistake(
+            "the two are exchanged: the weights first, then the multiplications",
+            lambda **case: _grouped_cost(**case)[::-1],
+        ),
     ),
 )
 
@@ -173,6 +177,10 @@ SEPARABLE_COST = Exercise(
             _cost(
                 lambda taps, channels, filters, multiplier: taps * channels * filters * multiplier
             ),
+        ),
+        Mistake(
+            "the two are exchanged: the weights first, then the multiplications",
+            lambda **case: _separable_cost(**case)[::-1],
         ),
         Mistake(
             "the 1 × 1 part is missing",

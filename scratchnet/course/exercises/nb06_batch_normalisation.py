@@ -69,6 +69,8 @@ def _over(axes: Callable[[np.ndarray], tuple[int, ...]], ddof: int = 0) -> Calla
     )
 
 
+_each_image_alone = _normalised_by(_over(lambda x: tuple(range(1, x.ndim - 1)) or (0,)))
+
 NORMALISE = Exercise(
     name="normalise",
     truth=lambda x, gamma, beta, epsilon: batch_normalization(x, *moments(x), gamma, beta, epsilon),
@@ -93,6 +95,11 @@ NORMALISE = Exercise(
             "each sample was normalised alone, over its channels: that is layer normalisation; "
             "here a channel is normalised over the batch",
             _normalised_by(_over(lambda x: tuple(range(1, x.ndim)))),
+        ),
+        Mistake(
+            "each image was normalised alone, channel by channel: that is instance normalisation; "
+            "here the samples of the batch count together",
+            _each_image_alone,
         ),
         Mistake(
             "ε is forgotten: it stands under the root, beside the variance",
@@ -266,6 +273,24 @@ INPUT_GRADIENT = Exercise(
             _through(lambda dy, x_hat: dy - _mean(dy) - _mean(dy * x_hat)),
         ),
         Mistake(
+            "x − μ stands where x̂ belongs: divide by √(σ² + ε), in both places of the last term",
+            lambda dy, x, gamma, epsilon: (
+                gamma
+                / np.sqrt(moments(x)[1] + epsilon)
+                * (dy - _mean(dy) - (x - moments(x)[0]) * _mean(dy * (x - moments(x)[0])))
+            ),
+        ),
+        Mistake(
+            "1/√(σ² + ε) in front of the bracket is missing",
+            lambda dy, x, gamma, epsilon: (
+                _input_gradient(dy, x, gamma, epsilon) * np.sqrt(moments(x)[1] + epsilon)
+            ),
+        ),
+        Mistake(
+            "the last term was added: it is subtracted, like the mean",
+            _through(lambda dy, x_hat: dy - _mean(dy) + x_hat * _mean(dy * x_hat)),
+        ),
+        Mistake(
             "the terms were added: what moves the statistics is subtracted",
             _through(lambda dy, x_hat: dy + _mean(dy) + x_hat * _mean(dy * x_hat)),
         ),
@@ -368,7 +393,8 @@ BATCH_OF_ONE = Exercise(
         Mistake("what is the mean of one number, and what is left if it is subtracted?", "same"),
         Mistake("the mean of one number is that number itself; what is x − μ then?", "ones"),
         Mistake(
-            "the variance is 0, and there ε is for: the numerator is 0 too, and 0/√ε is a number",
+            "the variance is 0, and for that there is ε: the numerator is 0 too, and 0/√ε is a "
+            "number",
             "nan",
         ),
     ),

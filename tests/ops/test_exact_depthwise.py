@@ -24,7 +24,8 @@ def depthwise_convolutions(draw):
     spans = [(k - 1) * d + 1 for k, d in zip(kernel_size, dilation, strict=True)]
     smallest = spans if padding == "valid" else (1, 1)
     size = [draw(st.integers(least, least + 8)) for least in smallest]
-    channels, multiplier = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+    few, many = st.integers(1, 5), st.sampled_from([8, 16, 17, 40, 64, 300])  # in blocks: many
+    channels, multiplier = draw(few | many), draw(st.sampled_from([1, 1, 2, 3]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     x = rng.integers(-8, 9, (draw(st.integers(1, 4)), *size, channels))
     kernel = rng.integers(-8, 9, (*kernel_size, channels, multiplier))

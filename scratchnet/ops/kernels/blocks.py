@@ -21,6 +21,9 @@ run where Numba does not compile (NUMBA_DISABLE_JIT=1).
 Where a vector register holds a whole row of a block (AVX-512) there is room for the sums of
 `PANELS` = 2 blocks side by side. Each value of P that is loaded then serves two products, and the
 loads keep up with the multipliers. That is what the argument `wide` asks for.
+
+In a depthwise convolution the lanes are channels, each with a P of its own: `multiply_channels` and
+`multiply_channels_transposed` take P[r, k] of lane c from x[positions[r] + cells[k] + c].
 """
 
 from __future__ import annotations
@@ -76,6 +79,15 @@ def _multiply_wide(x, positions, row, cells, first, end, w, start, apart, y, tar
         _multiply(x, positions, row, cells, first, end, w, of_w, apart, y, of_y, add)
 
 
+def _multiply_own(x, positions, row, cells, first, end, w, start, apart, y, targets, add):  # type: ignore[no-untyped-def]
+    """`_multiply` where each lane has patches of its own."""
+    width = lanes(x.dtype)
+    of_row = positions[row : row + ROWS, None, None] + cells[first:end, None] + np.arange(width)
+    block = (x[of_row] * w[start : start + (end - first) * width].reshape(-1, width)).sum(axis=1)
+    where = targets[row : row + ROWS, None] + np.arange(width)
+    y[where] = y[where] + block if add else block
+
+
 def _multiply_transposed(x, positions, end, cells, row, dy, step, d_apart, w, apart, targets):  # type: ignore[no-untyped-def]
     """w[targets[k] + c] += Σ_r x[positions[r] + cells[k]]·dy[r·step + c].
 
@@ -96,11 +108,23 @@ def _multiply_transposed_wide(x, positions, end, cells, row, dy, step, d_apart, 
         _multiply_transposed(x, positions, end, cells, row, of_dy, step, d_apart, w, apart, of_w)
 
 
-class _Block:
-    """The common part of both: ROWS sums, each a vector, that one loop adds products to."""
+def _multiply_own_transposed(x, positions, end, cells, row, dy, step, d_apart, w, apart, targets):  # type: ignore[no-untyped-def]
+    """`_multiply_transposed` where each lane has patches of its own."""
+    lane = np.arange(lanes(x.dtype))
+    patches = x[positions[:end, None, None] + cells[row : row + ROWS, None] + lane]
+    block = (patches * dy[np.arange(end)[:, None] * step + lane][:, None]).sum(axis=0)
+    w[targets[row : row + ROWS, None] + lane] += block
 
-    def __init__(self, context: Any, builder: ir.IRBuilder, array: Any) -> None:
-        self.context, self.builder = context, builder
+
+class _Block:
+    """The common part of all: ROWS sums, each a vector, that one loop adds products to.
+
+    Args:
+        own: whether each lane has patches of its own, or all lanes the same ones.
+    """
+
+    def __init__(self, context: Any, builder: ir.IRBuilder, array: Any, own: bool) -> None:
+        self.context, self.builder, self.own = context, builder, own
         scalar = context.get_value_type(array.dtype)
         count = _WIDTH * 8 // array.dtype.bitwidth
         self.vector = ir.VectorType(scalar, count)
@@ -160,7 +184,7 @@ class _Block:
         loaded = [self.load(address) for address in addresses]
         added: list[list[ir.Value]] = [[] for _ in vectors]
         for row, factor in enumerate(factors(i)):
-            value = self.spread(factor)
+            value = self.load(factor) if self.own else self.spread(factor)
             for vector, totals, new in zip(loaded, sums, added, strict=True):
                 new.append(builder.call(self.fused, [value, vector, totals[row]]))
         following = builder.add(i, ir.Constant(i.type, 1))
@@ -202,7 +226,7 @@ def arrays_as_addresses(
     ]
 
 
-def _compiled_multiply(panels: int) -> Callable[..., Any]:
+def _compiled_multiply(panels: int, own: bool = False) -> Callable[..., Any]:
     @intrinsic
     def compiled_multiply(  # type: ignore[no-untyped-def]
         typing, x, positions, row, cells, first, end, w, start, apart, y, targets, add
@@ -217,7 +241,7 @@ def _compiled_multiply(panels: int) -> Callable[..., Any]:
             x, positions, row, cells, first, end, w, start, apart, y, targets, add = (
                 arrays_as_addresses(context, builder, signature.args, values)
             )
-            block = _Block(context, builder, signature.args[0])
+            block = _Block(context, builder, signature.args[0], own)
             rows = [builder.add(row, ir.Constant(row.type, r)) for r in range(ROWS)]
             patches = [block.at(x, block.entry(positions, r)) for r in rows]
             outputs = [block.at(y, block.entry(targets, r)) for r in rows]
@@ -244,7 +268,7 @@ def _compiled_multiply(panels: int) -> Callable[..., Any]:
     return compiled_multiply
 
 
-def _compiled_multiply_transposed(panels: int) -> Callable[..., Any]:
+def _compiled_multiply_transposed(panels: int, own: bool = False) -> Callable[..., Any]:
     @intrinsic
     def compiled_multiply_transposed(  # type: ignore[no-untyped-def]
         typing, x, positions, end, cells, row, dy, step, d_apart, w, apart, targets
@@ -257,7 +281,7 @@ def _compiled_multiply_transposed(panels: int) -> Callable[..., Any]:
             x, positions, end, cells, row, dy, step, d_apart, w, apart, targets = (
                 arrays_as_addresses(context, builder, signature.args, values)
             )
-            block = _Block(context, builder, signature.args[0])
+            block = _Block(context, builder, signature.args[0], own)
             rows = [builder.add(row, ir.Constant(row.type, k)) for k in range(ROWS)]
             columns = [block.at(x, block.entry(cells, k)) for k in rows]
             outputs = [block.at(w, block.entry(targets, k)) for k in rows]
@@ -281,9 +305,14 @@ def _compiled_multiply_transposed(panels: int) -> Callable[..., Any]:
 if numba.config.DISABLE_JIT:
     _block, _wide_block = _multiply, _multiply_wide
     _transposed_block, _wide_transposed_block = _multiply_transposed, _multiply_transposed_wide
+    _own_block, _own_transposed_block = _multiply_own, _multiply_own_transposed
 else:
     _block, _wide_block = map(_compiled_multiply, (1, PANELS))
     _transposed_block, _wide_transposed_block = map(_compiled_multiply_transposed, (1, PANELS))
+    _own_block, _own_transposed_block = (
+        _compiled_multiply(1, own=True),
+        _compiled_multiply_transposed(1, own=True),
+    )
 
 
 def _multiply_rows(x, positions, cells, first, end, w, start, apart, y, targets, add, wide):  # type: ignore[no-untyped-def]
@@ -306,5 +335,19 @@ def _multiply_rows_transposed(x, positions, end, cells, dy, step, d_apart, w, ap
             _transposed_block(x, positions, end, cells, row, dy, step, d_apart, w, apart, targets)
 
 
+def _multiply_rows_of_channels(x, positions, cells, w, start, y, targets):  # type: ignore[no-untyped-def]
+    # `_multiply_own` for all rows and all of their cells
+    for row in range(0, len(positions), ROWS):
+        _own_block(x, positions, row, cells, 0, len(cells), w, start, 0, y, targets, False)
+
+
+def _multiply_rows_of_channels_transposed(x, positions, end, cells, dy, step, w, targets):  # type: ignore[no-untyped-def]
+    # `_multiply_own_transposed` for all rows of w
+    for row in range(0, len(cells), ROWS):
+        _own_transposed_block(x, positions, end, cells, row, dy, step, 0, w, 0, targets)
+
+
 multiply = jit(_multiply_rows, parallel=False)
 multiply_transposed = jit(_multiply_rows_transposed, parallel=False)
+multiply_channels = jit(_multiply_rows_of_channels, parallel=False)
+multiply_channels_transposed = jit(_multiply_rows_of_channels_transposed, parallel=False)

@@ -34,6 +34,7 @@ from scratchnet.ops.kernels.patches import (
     View,
     cells_of,
     forward_view,
+    place_outputs,
     read_tile,
     tiles_of,
 )
@@ -178,8 +179,7 @@ def _pack_turned_panels(kernel, rows, columns, packed):  # type: ignore[no-untyp
 
 
 def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # type: ignore[no-untyped-def]
-    _, out_rows, out_columns, filters = y.shape
-    flat, out = x.reshape(-1), y.reshape(-1)
+    filters, flat, out = y.shape[3], x.reshape(-1), y.reshape(-1)
     depth, width = len(cells), 64 // x.itemsize
     panels, apart = (filters + width - 1) // width, depth * width
     lines = len(x) * tiles.image_lines
@@ -193,15 +193,7 @@ def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # typ
         read_tile(x, begin, end, FIRST_CHANNEL, tiles, scratch, positions)
         source = scratch if tiles.copied else flat
         targets = np.empty(rows, np.int64)
-        r = 0
-        for line in range(begin, end):
-            n, p = divmod(line, tiles.image_lines)
-            row = n * out_rows + p * step[0] + rest[0]
-            for q in range(tiles.columns):
-                targets[r] = (row * out_columns + q * step[1] + rest[1]) * filters
-                r += 1
-        for r in range(count, rows):
-            targets[r] = targets[count - 1]
+        place_outputs(begin, end, tiles, y.shape, step, rest, targets)
         # A last panel with unused lanes must not write beyond its filters: it has a place aside
         edge = np.empty(rows * width if filters % width else 0, x.dtype)
         edge_targets = np.empty(rows, np.int64)

@@ -213,4 +213,20 @@ def _read_tile(x, begin, end, channel, tiles, scratch, positions):  # type: igno
         positions[i] = positions[r - 1]
 
 
+def _place_outputs(begin, end, tiles, shape, step, rest, targets):  # type: ignore[no-untyped-def]
+    # Where in an array of that shape, (N, H, W, C), lie the positions p·step + rest of the output
+    # lines from `begin` to `end`. The last block is filled up with the last one.
+    _, rows, columns, channels = shape
+    r = 0
+    for line in range(begin, end):
+        n, p = divmod(line, tiles.image_lines)
+        row = n * rows + p * step[0] + rest[0]
+        for q in range(tiles.columns):
+            targets[r] = (row * columns + q * step[1] + rest[1]) * channels
+            r += 1
+    for i in range(r, len(targets)):
+        targets[i] = targets[r - 1]
+
+
 read_tile = jit(_read_tile, parallel=False)
+place_outputs = jit(_place_outputs, parallel=False)

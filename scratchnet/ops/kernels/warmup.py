@@ -86,7 +86,8 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
     image, row = ones(1, 6, 6, 4), ones(8)
     kernel, few, square = ones(3, 3, 4, 8), ones(3, 3, 1, 16), ones(3, 3, 16, 16)
     y, wide = ones(1, 4, 4, 8), ones(1, 6, 6, 16)
-    depthwise, cells, matrix = ones(3, 3, 4, 1), ones(1, 4, 4, 4), ones(2, 8)
+    depthwise, of_wide, cells = ones(3, 3, 4, 1), ones(3, 3, 16, 1), ones(1, 4, 4, 4)
+    matrix = ones(2, 8)
     halves, whole, of_channels = ones(1, 3, 3, 4), (1, 6, 6, 4), (row, row, row)
     keep = np.ones((2, 8), bool)
     table: dict[str, Callable[[], object]] = {
@@ -103,6 +104,10 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         "depthwise_conv2d": lambda: kernels.depthwise_conv2d(image, depthwise),
         "depthwise_conv2d backward": lambda: kernels.depthwise_conv2d_backward(
             cells, image, depthwise
+        ),
+        "depthwise_conv2d of many channels": lambda: kernels.depthwise_conv2d(wide, of_wide),
+        "depthwise_conv2d of many channels backward": lambda: kernels.depthwise_conv2d_backward(
+            ones(1, 4, 4, 16), wide, of_wide
         ),
         "dense": lambda: kernels.dense(matrix, ones(8, 3)),
         "dense backward": lambda: kernels.dense_backward(ones(2, 3), matrix, ones(8, 3)),

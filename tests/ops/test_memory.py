@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
+from scratchnet.ops.kernels import memory
 from scratchnet.ops.kernels.memory import empty, zeros
 
 LARGE = (300, 401)
@@ -56,10 +57,35 @@ def test_an_array_can_be_pickled_and_copied():
     assert np.array_equal(pickle.loads(pickle.dumps(array)), array)
 
 
-def test_what_is_kept_is_bounded():
-    from scratchnet.ops.kernels import memory
+@pytest.fixture
+def blocks(monkeypatch):
+    """Blocks that keep 100 bytes, and more where more was in use."""
+    monkeypatch.setattr(memory, "_KEPT", 100)
+    return memory._Blocks()
 
-    blocks = memory._Blocks()
+
+def kept(blocks):
+    return sum(block.size for block in blocks._free)
+
+
+def test_what_is_kept_is_bounded(blocks):
+    for size in range(10, 60):
+        blocks.give_back(blocks.take(size))
+        assert kept(blocks) <= 100
+
+
+def test_a_step_finds_all_the_memory_that_it_used_before(blocks):
+    step = [blocks.take(size) for size in (70, 80, 90, 80)]
+    for block in step:
+        blocks.give_back(block)
+    again = [blocks.take(size) for size in (80, 80, 90, 70)]
+    assert {id(block) for block in again} == {id(block) for block in step}
+    for block in again:
+        blocks.give_back(block)
+    assert kept(blocks) == 320
+    other = []
     for _ in range(5):
-        blocks.give_back(np.empty(memory._KEPT // 2, np.uint8))
-    assert sum(block.size for block in blocks._free) <= memory._KEPT
+        other.append(blocks.take(64))
+        assert kept(blocks) <= max(100, 320 - 64 * len(other))
+    for block in other:
+        blocks.give_back(block)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 _SMALL = 2**16  # bytes; below, NumPy keeps memory by itself
-_KEPT = 2**28  # bytes that all free blocks together may hold
+_KEPT = 2**28  # bytes that free blocks may hold in any case
 _ALIGNMENT = 64  # bytes of a cache line, and of the widest vector register
 
 
@@ -37,28 +37,41 @@ def zeros(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
 
 
 class _Blocks:
-    """Free blocks by their size; the ones that came back first go where there are too many."""
+    """Free blocks by their size; the ones that came back first go where there are too many.
+
+    They may hold `_KEPT` bytes, and more as long as all blocks, free or in use, hold no more than
+    was in use at the most: what a training step needed once it needs again.
+    """
 
     def __init__(self) -> None:
         self._free: list[np.ndarray] = []
-        self._bytes = 0
+        self._bytes = 0  # of the free ones
+        self._used = 0
+        self._most_used = 0
         # Re-entrant: the garbage collector may end a lease while this thread is in here
         self._lock = threading.RLock()
 
     def take(self, size: int) -> np.ndarray:
         with self._lock:
+            self._used += size
+            self._most_used = max(self._most_used, self._used)
             for i in reversed(range(len(self._free))):
                 if self._free[i].size == size:
                     self._bytes -= size
                     return self._free.pop(i)
+            self._let_go()
         return np.empty(size, np.uint8)
 
     def give_back(self, block: np.ndarray) -> None:
         with self._lock:
+            self._used -= block.size
             self._free.append(block)
             self._bytes += block.size
-            while self._bytes > _KEPT:
-                self._bytes -= self._free.pop(0).size
+            self._let_go()
+
+    def _let_go(self) -> None:
+        while self._bytes > max(_KEPT, self._most_used - self._used):
+            self._bytes -= self._free.pop(0).size
 
 
 class _Lease:

@@ -284,7 +284,8 @@ for power in (1, 3, 10):
 # something. Two of them share a way to count: `EarlyStopping` ends the training, and
 # `ReduceLROnPlateau` multiplies the learning rate by a factor.
 #
-# With $v_e$ the value after epoch $e$, $b$ the best so far and $\delta$ the option `min_delta`:
+# With $v_e$ the value after epoch $e$, $b$ the best so far (∞ before the first epoch) and $\delta$
+# the option `min_delta`:
 #
 # $$
 # v_e + \delta < b \;:\quad b \leftarrow v_e,\; \text{wait} \leftarrow 0

@@ -306,9 +306,9 @@ plt.close(figure)
 at_half_size(figure)
 
 # %% [markdown]
-# The saliency of the untrained network lies on the clothes. It has to: in the black every number
-# is 0, all biases are 0, so no ReLU is on, and no gradient gets through. How much of the heat lies
-# on the clothes, in 200 photos?
+# The saliency of the untrained network lies on the clothes and close to them. It has to: a cell
+# that sees only black is 0, for all biases are 0, so its ReLU is off and lets no gradient through.
+# How much of the heat lies on the clothes, in 200 photos?
 
 # %%
 many = x_test

@@ -248,7 +248,8 @@ check("16.relative_step", my_relative)
 
 # %% [markdown]
 # Measured. A step of gradient descent is $\Delta w = -\eta\, g$, so a step with a known learning
-# rate $\eta$ tells the gradient $g$:
+# rate $\eta$ tells the gradient $g$. (The rate is 100, so that the step is large beside the
+# rounding of $w$. It is not meant to lead anywhere.)
 
 
 # %%
@@ -280,9 +281,10 @@ for a in (1, 4):
     print(f"kernel times {a}: gradient {size:.3f}, as a multiple of the kernel {relative:.3f}")
 
 # %% [markdown]
-# Such a kernel is always at right angles to its gradient, so each step makes it longer, and each
-# relative step shorter: a learning rate that decays by itself. Weight decay keeps the length in
-# check, and with it the speed. That is a large part of what it does in normalised networks.
+# Such a kernel is always at right angles to its gradient: differentiate $L(a w) = L(w)$ by $a$. So
+# each step makes it longer, and each relative step shorter: a learning rate that decays by itself.
+# Weight decay keeps the length in check, and with it the speed. That is a large part of what it
+# does in normalised networks.
 #
 # ## The path walked
 #
@@ -297,8 +299,8 @@ for a in (1, 4):
 #
 # ## Write it
 #
-# `move`, `d` and `e` are vectors of the same length. The result is the pair $(a, b)$. Directions
-# need not have the length 1, nor be at right angles.
+# `move`, `d` and `e` are vectors of the same length. The result is a tuple of two numbers,
+# $(a, b)$. Directions need not have the length 1, nor be at right angles.
 
 
 # %%
@@ -354,9 +356,9 @@ share = share_in(wandering, inspection.principal_directions(wandering))
 print(f"a random walk: {share:.2f}")
 
 # %% [markdown]
-# In thousands of dimensions every random step is at right angles to all others, and still most of
-# the walk is found in two dimensions, and there it even looks like a smooth curve. That a path fits
-# into a plane is no discovery about networks. Only what goes beyond this number is.
+# In thousands of dimensions every random step is nearly at right angles to all others, and still
+# most of the walk is found in two dimensions. That a path fits into a plane is no discovery about
+# networks. Only what goes beyond this number is.
 #
 # ## What slices hide
 #

@@ -68,10 +68,10 @@ check("19.after_200", my_distance)
 # %% [markdown]
 # ## Units in the last place
 #
-# Floats are a grid. Near 1 its meshes are $2^{-23}$ wide in float32 and $2^{-52}$ in float64, near
-# 1000 a thousand times wider. The result of each single operation is rounded to the nearest grid
-# point, so it is off by at most half a mesh: relative to the result, by at most $u$, with
-# $u = 2^{-24}$ or $2^{-53}$.
+# Floats are a grid. Above 1 its meshes are $2^{-23}$ wide in float32 and $2^{-52}$ in float64, and
+# they double at each power of 2: at 1000 they are $2^9$ times as wide. The result of each single
+# operation is rounded to the nearest grid point, so it is off by at most half a mesh: relative to
+# the result, by at most $u$, with $u = 2^{-24}$ or $2^{-53}$.
 
 # %%
 for dtype in (np.float32, np.float64):
@@ -82,8 +82,9 @@ print("(0.1 + 0.2) + 0.3 == 0.1 + (0.2 + 0.3):", (0.1 + 0.2) + 0.3 == 0.1 + (0.2
 # %% [markdown]
 # Therefore the order of a sum matters. TensorFlow adds up the products of a convolution in another
 # order than we do, and on another processor in another one again. Two right programs do not give
-# the same bits. How far apart can they be? With $n$ terms there are $n$ roundings, and for *every*
-# order
+# the same bits. How far apart can they be? Let $\hat y$ be what is computed for
+# $y = \sum_k w_k x_k$. One product and at most $n - 1$ additions are rounded on the way of each of
+# the $n$ terms, and so for *every* order
 #
 # $$
 # |\hat y - y| \;\le\; \gamma_n \sum_{k=1}^{n} |w_k|\,|x_k|,

@@ -91,6 +91,10 @@ PRECISION_RECALL = Exercise(
             _on_counts(lambda tp, fp, fn, tn: (_ratio(tp, tp + fp, 1), _ratio(tp, tp + fn))),
         ),
         Mistake(
+            "the threshold was not used: what is called positive depends on it",
+            lambda true, scores, threshold: _precision_recall(true, scores, 0.5),
+        ),
+        Mistake(
             "the precision is the accuracy here: divide the true positives by what was called "
             "positive, not all right answers by all samples",
             _on_counts(
@@ -146,8 +150,7 @@ def _curve(true: np.ndarray, scores: np.ndarray, first: bool = True, last: bool 
     return points if last else points[:, :-1]
 
 
-def _one_after_the_other(true: np.ndarray, scores: np.ndarray, in_order: bool = True) -> float:
-    order = np.argsort(-scores, kind="stable") if in_order else np.arange(len(scores))
+def _one_after_the_other(true: np.ndarray, scores: np.ndarray, order: np.ndarray) -> float:
     tp, fp = np.cumsum(true[order] == 1), np.cumsum(true[order] == 0)
     return float(
         np.trapezoid(np.append(0, tp / (true == 1).sum()), np.append(0, fp / (true == 0).sum()))
@@ -170,6 +173,22 @@ def _over_recall(true: np.ndarray, scores: np.ndarray) -> float:
 def _over_thresholds(true: np.ndarray, scores: np.ndarray) -> float:
     _, recall, _, thresholds = _curve(true, scores)
     return float(-np.trapezoid(recall, thresholds))
+
+
+_ONE_BY_ONE = (
+    "equal scores were taken one after the other: then the area depends on the order in which they "
+    "lie; they cross the threshold together"
+)
+_ORDERS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (  # in which ties may come to lie
+    lambda scores: np.argsort(-scores, kind="stable"),
+    lambda scores: np.argsort(scores, kind="stable")[::-1],
+    lambda scores: np.argsort(-scores),
+    lambda scores: np.argsort(scores)[::-1],
+)
+
+
+def _in_order(order: Callable[[np.ndarray], np.ndarray]) -> Callable[..., float]:
+    return lambda true, scores: _one_after_the_other(true, scores, order(scores))
 
 
 _END = (
@@ -196,14 +215,10 @@ AUC = Exercise(
             "positives",
             lambda **a: 1 - _auc(**a),
         ),
-        Mistake(
-            "equal scores were taken one after the other: then the area depends on the order in "
-            "which they lie; they cross the threshold together",
-            _one_after_the_other,
-        ),
+        *(Mistake(_ONE_BY_ONE, _in_order(order)) for order in _ORDERS),
         Mistake(
             "the samples were taken as they lie: sort them by score, the highest first",
-            lambda **a: _one_after_the_other(**a, in_order=False),
+            _in_order(lambda scores: np.arange(len(scores))),
         ),
         Mistake(_END, _missing_end(first=False, last=True)),
         Mistake(_END, _missing_end(first=True, last=False)),
@@ -237,11 +252,13 @@ def _epochs_trained(
     resets: bool = True,
     follows_all: bool = False,
     against_previous: bool = False,
+    equal_is_better: bool = False,
+    starts_from_first: bool = False,
 ) -> int:
-    """The truth; the last three say how it can go wrong."""
-    best, wait = float("inf"), 0
+    """The truth; the last five say how it can go wrong."""
+    best, wait = losses[0] if starts_from_first else float("inf"), 0
     for epoch, loss in enumerate(losses, start=1):
-        if loss + min_delta < best:
+        if loss + min_delta < best or (equal_is_better and loss + min_delta == best):
             best, wait = loss, 0 if resets else wait
         else:
             wait += 1
@@ -258,11 +275,32 @@ def _best_epoch(losses: np.ndarray, patience: int, min_delta: float) -> int:
     return int(np.argmin(losses[: _epochs_trained(losses, patience, min_delta)])) + 1
 
 
+def _where_wait_was_0(losses: np.ndarray, patience: int, min_delta: float) -> int:
+    return _epochs_trained(losses, patience, min_delta) - patience
+
+
+def _if_stopped(other: Callable[[np.ndarray, int, float], int]) -> Callable[..., int]:
+    """Another number where the training is stopped, and all epochs where it is not."""
+
+    def epochs(losses: np.ndarray, patience: int, min_delta: float) -> int:
+        is_stopped = _epochs_trained(np.append(losses, 9.0), patience, min_delta) <= len(losses)
+        return other(losses, patience, min_delta) if is_stopped else len(losses)
+
+    return epochs
+
+
 def _wandering(rng: np.random.Generator, epochs: int) -> np.ndarray:
     """Losses that fall, slower and slower, and jump about."""
     falling = np.exp(-np.arange(epochs) / 8)
     return np.round(falling + 0.08 * rng.standard_normal(epochs), 4) + 1
 
+
+def _from_0(losses: np.ndarray, patience: int, min_delta: float) -> int:
+    return _epochs_trained(losses, patience, min_delta) - 1
+
+
+_FROM_0 = "that is the number of the last epoch counted from 0: the question is how many there were"
+_OF_BEST = "that is the epoch of the best: the training goes on until patience is lost"
 
 EPOCHS_TRAINED = Exercise(
     name="epochs_trained",
@@ -274,6 +312,7 @@ EPOCHS_TRAINED = Exercise(
             "min_delta": 0.0,
         },
         {"losses": np.array([1.0, 0.5, 0.25]), "patience": 1, "min_delta": 0.0},
+        {"losses": np.array([1.0, 0.5, 0.5, 0.5, 0.5]), "patience": 2, "min_delta": 0.0},
         {"losses": np.linspace(1.0, 0.7, 11), "patience": 3, "min_delta": 0.05},
         *(
             {"losses": _wandering(rng, 30), "patience": patience, "min_delta": min_delta}
@@ -313,13 +352,18 @@ EPOCHS_TRAINED = Exercise(
             lambda losses, patience, min_delta: _epochs_trained(losses, patience, -min_delta),
         ),
         Mistake(
-            "that is the number of the last epoch counted from 0: the question is how many there "
-            "were",
-            lambda **a: _epochs_trained(**a) - 1,
+            "an equal loss was taken for a better one: it is <, not <=",
+            lambda **a: _epochs_trained(**a, equal_is_better=True),
         ),
         Mistake(
-            "that is the epoch of the best: the training goes on until patience is lost",
-            _best_epoch,
+            "the first epoch was counted as waiting: it is a best, whatever its loss; begin with "
+            "b = ∞",
+            lambda **a: _epochs_trained(**a, starts_from_first=True),
+        ),
+        *(Mistake(_FROM_0, each) for each in (_from_0, _if_stopped(_from_0))),
+        *(
+            Mistake(_OF_BEST, each)
+            for each in (_best_epoch, _if_stopped(_best_epoch), _if_stopped(_where_wait_was_0))
         ),
     ),
 )

@@ -60,12 +60,33 @@ FIELD = Exercise(
             _by(lambda r, j, a, k, s, d, p: (r + (k - 1) * j, s * j, a - p * j)),
         ),
         Mistake(
+            "with dilation too there are k − 1 steps, each of d cells: (k − 1)·d, not k·d − 1",
+            _by(lambda r, j, a, k, s, d, p: (r + (k * d - 1) * j, s * j, a - p * j)),
+        ),
+        Mistake(
+            "a was moved by the stride behind the layer: a cell of padding is as wide as the cells "
+            "that go into it, so a uses the old j",
+            _by(lambda r, j, a, k, s, d, p: (r + (k - 1) * d * j, s * j, a - p * s * j)),
+        ),
+        Mistake(
+            "r began at 0: a pixel of the image sees itself, r = 1",
+            lambda stack: (_field(stack)[0] - 1, *_field(stack)[1:]),
+        ),
+        Mistake(
+            "the results are in another order: r, then j, then a",
+            lambda stack: (_field(stack)[0], _field(stack)[2], _field(stack)[1]),
+        ),
+        Mistake(
             "k steps were counted: from the first to the last of k cells there are k − 1",
             _by(lambda r, j, a, k, s, d, p: (r + k * d * j, s * j, a - p * j)),
         ),
         Mistake(
             "strides are multiplied, not added: two layers of stride 2 make 4 pixels",
             _by(lambda r, j, a, k, s, d, p: (r + (k - 1) * d * j, j + s - 1, a - p * j)),
+        ),
+        Mistake(
+            "strides are multiplied, not added: two layers of stride 2 make 4 pixels",
+            _by(lambda r, j, a, k, s, d, p: (r + (k - 1) * d * j, j + s, a - p * j)),
         ),
         Mistake(
             "the stride is only that of the last layer: it multiplies what was there before",
@@ -210,6 +231,7 @@ HOW_MANY = Exercise(
     truth=14,
     mistakes=(
         Mistake("13 of them see 1 + 13 · 2 = 27 pixels", 13),
+        Mistake("the second sees 5 pixels and not 6: each adds 2, for the windows overlap", 9),
         Mistake("the second sees 5 pixels and not 6: each adds 2, for the windows overlap", 10),
         Mistake("the second sees 5 pixels and not 9: fields do not multiply", 4),
         Mistake("the first one sees 3 already, and each further one adds 2", 15),

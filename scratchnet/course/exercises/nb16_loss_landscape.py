@@ -83,6 +83,17 @@ def _with_root_of_norm(direction: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return direction / squares[1] * squares[0]
 
 
+def _over_the_window(of_matrix: int | tuple[int, ...]) -> Any:
+    """Of a convolution over two axes of three; of a dense layer over `of_matrix`."""
+    return lambda direction, kernel: _by(
+        direction, kernel, (0, 1) if kernel.ndim == 4 else of_matrix
+    )
+
+
+_WINDOW = (
+    "only the sum over the window: the filter of a convolution has a window for each input channel"
+)
+
 NORMALISED = Exercise(
     name="normalised",
     truth=lambda direction, kernel: _by(direction, kernel, _all_but_last(kernel)),
@@ -123,6 +134,11 @@ NORMALISED = Exercise(
             "the sum went over the last axis: that one counts the filters; sum over all others",
             lambda direction, kernel: _by(direction, kernel, -1),
         ),
+        Mistake(
+            "the first axis was taken for the filters: the last one counts them",
+            lambda direction, kernel: _by(direction, kernel, tuple(range(1, kernel.ndim))),
+        ),
+        *(Mistake(_WINDOW, _over_the_window(of_matrix)) for of_matrix in (0, (0, 1))),
         Mistake(
             "the squares of the lengths were used: the length is the root of the sum of squares",
             _with_root_of_norm,

@@ -68,6 +68,12 @@ ADD_GRADIENTS = Exercise(
             _all_axes_of_size_one,
         ),
         Mistake(
+            "summed over all axes: only those along which the input was repeated are summed over",
+            lambda dy, shapes: tuple(
+                dy if shape == dy.shape else np.full(shape, dy.sum()) for shape in shapes
+            ),
+        ),
+        Mistake(
             "only the first input got its gradient, the others 0: a sum depends on all of them",
             lambda dy, shapes: tuple(
                 each * (i == 0) for i, each in enumerate(add_backward(dy, shapes))
@@ -141,6 +147,15 @@ BLOCK_GRADIENT = Exercise(
         Mistake(
             "the ReLU was applied to the gradient: its sign does not matter, that of x·w1 does",
             lambda dy, x, w1, w2: dy + relu(dy @ w2.T) @ w1.T,
+        ),
+        Mistake(
+            "the gradient was multiplied with relu(x·w1): on the way back its slope counts, 1 or 0",
+            lambda dy, x, w1, w2: dy + (dy @ w2.T * relu(x @ w1)) @ w1.T,
+        ),
+        Mistake(
+            "dy went forwards through the branch: back it goes through w2 first and then through "
+            "w1, both transposed",
+            lambda dy, x, w1, w2: dy + relu_backward(dy @ w1, x @ w1) @ w2,
         ),
         Mistake(
             "the ReLU closed the skip too: it is in the branch only",

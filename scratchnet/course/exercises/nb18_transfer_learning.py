@@ -120,11 +120,10 @@ def _relative_change(before: Arrays, after: Arrays) -> float:
 
 
 def _layer(rng: np.random.Generator, *shapes: tuple[int, ...]) -> dict[str, list[np.ndarray]]:
-    before = [rng.standard_normal(shape) for shape in shapes]
-    return {
-        "before": before,
-        "after": [each + 0.3 * rng.standard_normal(each.shape) for each in before],
-    }
+    """Few numbers of one digit: the report shows them."""
+    before = [np.round(rng.standard_normal(shape), 1) for shape in shapes]
+    after = [np.round(each + 0.3 * rng.standard_normal(each.shape), 1) for each in before]
+    return {"before": before, "after": after}
 
 
 RELATIVE_CHANGE = Exercise(
@@ -132,8 +131,8 @@ RELATIVE_CHANGE = Exercise(
     truth=_relative_change,
     inputs=lambda rng: [
         {"before": [np.array([3.0, 4.0])], "after": [np.array([3.0, 3.0])]},
-        _layer(rng, (3, 3, 2, 4), (4,)),
-        _layer(rng, (6, 3), (3,)),
+        _layer(rng, (2, 3), (3,)),
+        _layer(rng, (2, 2, 1, 2), (2,)),
     ],
     mistakes=(
         Mistake(
@@ -171,6 +170,13 @@ RELATIVE_CHANGE = Exercise(
             "counts as much as a whole kernel",
             lambda before, after: float(
                 np.mean([_relative_change([a], [b]) for a, b in zip(before, after, strict=True)])
+            ),
+        ),
+        Mistake(
+            "the changes of the arrays were added up, each by its own norm: the norm is one over "
+            "all of them",
+            lambda before, after: sum(
+                _relative_change([a], [b]) for a, b in zip(before, after, strict=True)
             ),
         ),
         Mistake(

@@ -90,6 +90,22 @@ FAULTS = Exercise(
             "slope it would be wrong",
             ("mean", "padding", "flip back", "slope"),
         ),
+        Mistake(
+            "A: means instead of sums would leave the gradient of the input alone",
+            ("mean", "padding", "flip back", "first sample"),
+        ),
+        Mistake(
+            "C: zeros on the wrong side would make the output wrong",
+            ("slope", "flip", "padding", "mean"),
+        ),
+        Mistake(
+            "B: its output is wrong, so the fault is on the way forward; C: its output is right",
+            ("slope", "flip back", "flip", "mean"),
+        ),
+        Mistake(
+            "B: its output is wrong, so the fault is on the way forward; C: its output is right",
+            ("slope", "flip back", "padding", "mean"),
+        ),
     ),
 )
 
@@ -145,6 +161,23 @@ def _blind(ours: np.ndarray, theirs: np.ndarray) -> float:
     return _quotient(np.abs(ours[both] - theirs[both]), theirs[both])
 
 
+def _only_whether_finite(ours: np.ndarray, theirs: np.ndarray) -> float:
+    finite = np.isfinite(theirs)
+    if not np.array_equal(np.isfinite(ours), finite):
+        return float("inf")
+    return _quotient(np.abs(ours[finite] - theirs[finite]), theirs[finite])
+
+
+def _past_every_nan(ours: np.ndarray, theirs: np.ndarray) -> float:
+    with np.errstate(all="ignore"):
+        return float(np.nanmax(np.abs(ours - theirs)) / np.nanmax(np.abs(theirs)))
+
+
+def _plain_by_entry(ours: np.ndarray, theirs: np.ndarray) -> float:
+    with np.errstate(all="ignore"):
+        return float((np.abs(ours - theirs) / np.abs(theirs)).max())
+
+
 def _zero_is_fine(ours: np.ndarray, theirs: np.ndarray) -> float:
     is_zero = not theirs[np.isfinite(theirs)].any()
     return 0.0 if is_zero and _same_places(ours, theirs) else _measure(ours, theirs)
@@ -178,6 +211,10 @@ ERROR_MEASURE = Exercise(
             _of_finite(lambda a, b: _entry_by_entry(a, b)),
         ),
         Mistake(
+            "each difference was divided by its own entry, and NaN and ∞ were not thought of",
+            _plain_by_entry,
+        ),
+        Mistake(
             "not divided: what is much depends on how large the numbers are",
             _of_finite(lambda a, b: np.abs(a - b).max(initial=0.0)),
         ),
@@ -207,6 +244,15 @@ ERROR_MEASURE = Exercise(
             "places where one side is not finite were left out, although the other one is: a NaN "
             "would never be found",
             _blind,
+        ),
+        Mistake(
+            "NaN, ∞ and −∞ were taken for the same: compare the places of each by itself",
+            _only_whether_finite,
+        ),
+        Mistake(
+            "every NaN was passed over, also one that stands on one side only, and an ∞ of theirs "
+            "became the measure",
+            _past_every_nan,
         ),
         Mistake(
             "if the reference is 0 everywhere and ours is not, nothing is right: the error is ∞",
@@ -264,6 +310,15 @@ def _not_divided(ours: Step, theirs: Step, start: np.ndarray, steps: int) -> lis
     return found
 
 
+def _entry_by_entry_forced(ours: Step, theirs: Step, start: np.ndarray, steps: int) -> list[float]:
+    found, weights = [], start
+    for _ in range(steps):
+        after = theirs(weights)
+        found.append(float((np.abs(ours(weights) - after) / np.abs(after)).max()))
+        weights = after
+    return found
+
+
 def _distance_walked(ours: Step, theirs: Step, start: np.ndarray, steps: int) -> list[float]:
     found, weights = [], start
     for _ in range(steps):
@@ -308,6 +363,14 @@ FORCED_ERRORS = Exercise(
             _from_the_start,
         ),
         Mistake("not divided by the largest weight after the step", _not_divided),
+        Mistake(
+            "each difference was divided by its own weight: divide once, by the largest",
+            _entry_by_entry_forced,
+        ),
+        Mistake(
+            "the list begins one step too early: its first entry is the error after the first step",
+            lambda ours, theirs, start, steps: [0.0, *_forced(ours, theirs, start, steps - 1)],
+        ),
         Mistake(
             "that is how far ours walked in the step: compare it with where theirs arrived from "
             "the same place",

@@ -105,13 +105,6 @@ interact_with_fallback(
 # So inference has nothing to do: it hands $x$ on. (This is *inverted* dropout. In the first paper
 # training did not scale, and inference multiplied by $1 - r$ instead.)
 
-# %%
-show_source(formulas.dropout_mask, formulas.dropout, formulas.dropout_backward)
-
-# %% [markdown]
-# The dice are not thrown by a generator that somebody else may have moved. `random_bits` makes them
-# of a *key*, two numbers: the layer's seed and how often it was called. The same key gives the same
-# mask, so that a run can be repeated.
 #
 # ## Write it
 #
@@ -128,6 +121,10 @@ check("07.dropped", dropped)
 # %% [markdown]
 # ## Write the gradient
 #
+# The dice are not thrown by a generator that somebody else may have moved. They are made of a
+# *key*, two numbers: the layer's seed and how often it was called. The same key gives the same
+# mask, so that a run can be repeated.
+#
 # Forwards, the mask was `formulas.dropout_mask(x.shape, rate, key)`. `dy` has the shape of `x`.
 
 
@@ -137,6 +134,12 @@ def dropout_gradient(dy, rate, key):
 
 
 check("07.dropout_gradient", dropout_gradient)
+
+# %% [markdown]
+# And ours:
+
+# %%
+show_source(formulas.dropout_mask, formulas.dropout, formulas.dropout_backward)
 
 # %% [markdown]
 # The mask has to be that of the forward pass. A fresh one would send gradients to cells that took
@@ -313,8 +316,8 @@ for rate, model in models.items():
 # more slowly. Who had stopped the network without it after ten epochs would have got as far:
 # dropout is no substitute for data. At 0.8 so little is left that 40 epochs are not enough.
 #
-# Note the first two columns. What `fit` logs is the loss of networks with holes, and it can lie
-# *above* the validation. That is no bug, for the validation is done without holes.
+# Note the two losses in training. What `fit` logs is the loss of networks with holes, and it can
+# lie *above* the validation. That is no bug, for the validation is done without holes.
 #
 # ## One network, or the mean of many?
 #

@@ -23,7 +23,7 @@ from scratchnet.course import check, interact_with_fallback, show_source, start
 from scratchnet.losses import SparseCategoricalCrossentropy
 from scratchnet.ops import formulas
 from scratchnet.visualization import filters, softmax_gradient, style
-from scratchnet.visualization.colours import line_look
+from scratchnet.visualization.colours import DARK, ORANGE, SKY
 
 start()
 
@@ -85,9 +85,9 @@ def draw_gradient(scale, shift, target):
 interact_with_fallback(
     draw_gradient,
     fallback=[
-        {"scale": 1, "shift": 0, "target": "coat"},
-        {"scale": 1, "shift": 1000, "target": "coat"},
-        {"scale": 1000, "shift": 0, "target": "coat"},
+        {"scale": 1, "shift": 0, "target": "dress"},
+        {"scale": 1, "shift": 1000, "target": "dress"},
+        {"scale": 1000, "shift": 0, "target": "dress"},
     ],
     scale=[0, 0.3, 1, 3, 10, 1000],
     shift=[-1000, -10, 0, 10, 1000],
@@ -117,9 +117,6 @@ with np.errstate(all="ignore"):  # NumPy would warn, and it is right
 # the logarithm of the sum, and subtract.
 #
 # $$ \log p_k \;=\; (z_k - m) \;-\; \log \sum_j e^{z_j - m} $$
-
-# %%
-show_source(formulas.softmax, formulas.log_softmax)
 
 # %%
 for z in ([1.0, 2.0], [1000.0, 1000.0], [-1000.0, -1000.0], [0.0, -800.0]):
@@ -155,6 +152,12 @@ def cross_entropy(z, labels):
 check("08.cross_entropy", cross_entropy)
 
 # %% [markdown]
+# And ours. The loss is the mean of what `log_softmax` has at the true classes, with a minus.
+
+# %%
+show_source(formulas.softmax, formulas.log_softmax)
+
+# %% [markdown]
 # ## Write the gradient of both at once
 #
 # Same arguments; the result is $\partial L/\partial z$, `(N, C)`. No logarithm is left in it.
@@ -171,7 +174,8 @@ check("08.logits_gradient", logits_gradient)
 # ## How a gradient dies
 #
 # Why not keep the two apart, a softmax layer and a loss that takes probabilities? The way back is
-# then a product: the loss hands down $-1/p_t$, and the softmax multiplies it by its own derivative,
+# then a product: the loss hands down $dp = \partial L/\partial p$, which is $-1/p_t$ at the true
+# class and else 0, and the softmax multiplies it by its own derivative,
 #
 # $$ dz_k \;=\; p_k \cdot \Big( dp_k - \sum_j dp_j\, p_j \Big), $$
 #
@@ -205,10 +209,13 @@ ways = {
 }
 with style():
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    for number, (name, (loss, gradient)) in enumerate(ways.items()):
-        look = line_look(number) | {"marker": "", "linewidth": 4 - 1.2 * number}
-        left.plot(distance, loss, label=name, **look)
-        right.plot(distance, gradient[:, 0], label=name, **look)
+    looks = [(SKY, "-", 6), (ORANGE, "--", 3), (DARK, ":", 1.5)]  # one above the other
+    for (name, (loss, gradient)), (colour, dashes, width) in zip(ways.items(), looks, strict=True):
+        for panel, values in ((left, loss), (right, gradient[:, 0])):
+            panel.plot(distance, values, label=name, color=colour, ls=dashes, linewidth=width)
+            last = np.isfinite(values).nonzero()[0][-1]
+            if last < len(values) - 1:  # NaN from there on
+                panel.plot(distance[last], values[last], "x", color=DARK, markersize=9)
     left.set(title="loss", xlabel="wrong logit − true logit", ylim=(-5, 115))
     right.set(title="gradient of the true logit", xlabel="wrong logit − true logit")
     right.set_ylim(-1.1, 0.1)
@@ -219,7 +226,7 @@ figure
 # %% [markdown]
 # From logits the loss is a straight line and the gradient is −1, as far as you like. With clipping,
 # a sample that is wrong by more than 16 gives no gradient at all: the samples that most need to be
-# learned are not. Without it, float32 ends at 88.7, where the line stops: NaN.
+# learned are not. Without it, float32 ends at 88.7, at the cross: from there on it is NaN.
 #
 # So loss and softmax belong together. A model of scratchnet or Keras that ends in a softmax is
 # trained on its logits behind your back. Who computes the loss by hand takes `from_logits=True`.
@@ -304,8 +311,9 @@ print(f"loss at first {losses[0]:.2f}, at last {losses[-1]:.1f}")
 print(f"right on photos that it has not seen: {right:.0%}")
 
 # %% [markdown]
-# Each column of $W$ can be looked at as an image: where bright pixels speak for a class and where
-# they speak against it. There are ten, from T-shirt to ankle boot.
+# Each column of $W$ can be looked at as an image: where bright pixels speak for a class (red) and
+# where they speak against it (blue). The ten are T-shirt, trouser, pullover, dress and coat, and
+# below them sandal, shirt, sneaker, bag and ankle boot.
 
 # %%
 filters(W.reshape(28, 28, 1, 10))

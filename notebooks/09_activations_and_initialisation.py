@@ -164,11 +164,6 @@ interact_with_fallback(
 # (With a stride a pixel is read through fewer taps. The usual formulas leave that out, and so do
 # Keras's.)
 
-# %%
-show_source(compute_fans, VarianceScaling.__call__)
-
-# %% [markdown]
-# `scale` is 1 for Glorot and LeCun and 2 for He; `mode` says which number is $n$.
 #
 # ## Write the deviation
 #
@@ -182,6 +177,12 @@ def weight_deviation(shape, scheme):
 
 
 check("09.weight_deviation", weight_deviation)
+
+# %% [markdown]
+# And ours. `scale` is 1 for Glorot and LeCun and 2 for He; `mode` says which number is $n$.
+
+# %%
+show_source(compute_fans, VarianceScaling.__call__)
 
 # %% [markdown]
 # ## Another activation
@@ -295,7 +296,7 @@ show_source(formulas.sigmoid, formulas.silu, formulas.silu_backward)
 # ## Saturated
 #
 # The network of above with tanh and two gains, its first five layers. With the gain 1 the numbers
-# are where tanh has a slope. With the gain 4 nearly all sit at the ends:
+# are where tanh has a slope. With the gain 4 most sit at the ends:
 
 
 # %%
@@ -317,7 +318,7 @@ for gain in (1, 2, 4):
 
 # %% [markdown]
 # Two things are wrong with large gains, and the second one is often forgotten. Most units are
-# *saturated*: they do not react to a small change. The few that do react have large weights behind
+# *saturated*: they do not react to a small change. Those that do react have large weights behind
 # them, and through these the gradient grows from layer to layer. A saturated random network does
 # not only learn slowly, it is also rugged.
 #
@@ -386,8 +387,8 @@ for name in ("he_normal", "glorot_uniform", "random_normal"):
 compare_runs(histories, metric="loss")
 
 # %% [markdown]
-# The default of Keras does not train this network: $\log 10 = 2.30$ is the loss of a guess. The
-# gain of Glorot is 1 here, and ReLU needs $\sqrt 2$. In twenty layers the difference is
+# Keras's default has not learned anything in seven epochs: $\log 10 = 2.30$ is the loss of a guess.
+# The gain of Glorot is 1 here, and ReLU needs $\sqrt 2$. In twenty layers the difference is
 # $2^{-10}$, a thousandth: compare the gradient norms above the picture. In a network of three
 # layers nobody would notice.
 #

@@ -2,9 +2,10 @@
 # # 11 · Regularisation
 #
 # A network that has seen few photos can learn them by heart. Regularisation is everything that
-# makes this harder and leaves the right answer possible: a price on large weights, holes in the
-# layers, photos that never look the same twice. Two prices are in every library, L1 and L2. They
-# differ by one exponent. **Why does one of them make weights exactly 0, and the other one never?**
+# makes this harder and leaves the right answer possible: a price (a *penalty*) on large weights,
+# holes in the layers, photos that never look the same twice. Two penalties are in every library, L1
+# and L2. They differ by one exponent. **Why does one of them make weights exactly 0, and the other
+# one never?**
 # You will
 #
 # - guess where a weight comes to rest under each,
@@ -243,7 +244,8 @@ for name, by_loss, by_decay in [
 #
 # Adam divides by the usual size of a gradient. Put L2 into the loss, and its pull is divided as
 # well: a weight with large gradients is hardly held back, one with small gradients a great deal.
-# AdamW keeps the decay out of $m$ and $v$. It is *decoupled*:
+# AdamW keeps the decay out of $m$ and $v$. It is *decoupled* ($\lambda$ is `weight_decay` here, so
+# there is no 2):
 #
 # $$ p \;\leftarrow\; p \;-\; \mathrm{lr} \cdot \lambda\, p
 # \;-\; \mathrm{lr} \cdot \frac{\hat{m}}{\sqrt{\hat{v}} + \varepsilon} $$

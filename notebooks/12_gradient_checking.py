@@ -288,9 +288,8 @@ my_slope = ...
 check("12.at_the_kink", my_slope)
 
 # %% [markdown]
-# No choice of the slope agrees with that, and no bug is there. The same happens *near* a kink,
-# wherever it lies between $x - h$ and $x + h$. Move $x$ and $h$: the orange line is what is
-# measured.
+# Neither 0 nor 1 agrees with that, and no bug is there. The same happens *near* a kink, wherever it
+# lies between $x - h$ and $x + h$. Move $x$ and $h$: the orange line is what is measured.
 
 # %%
 import matplotlib.pyplot as plt

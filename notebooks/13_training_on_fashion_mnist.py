@@ -368,9 +368,9 @@ figure
 
 # %% [markdown]
 # The mistakes are not spread evenly. Trousers are nearly always found, and a shoe that is mistaken
-# is mistaken for another shoe. Most mistakes are among what covers the upper part of the body. Here
-# are those of the most frequent kind, the surest first, and below them the two classes as they
-# should be:
+# is mostly mistaken for another shoe. Most mistakes are among what covers the upper part of the
+# body. Here are those of the most frequent kind, the surest first, and below them the two classes
+# as they should be:
 
 # %%
 wrong = np.zeros((10, 10), int)

@@ -155,6 +155,10 @@ DROPOUT_VARIANCE = Exercise(
             lambda x, rate: np.sqrt(rate / (1 - rate)) * np.abs(x),
         ),
         Mistake(
+            "that is the deviation: the variance is its square",
+            lambda x, rate: np.sqrt(rate / (1 - rate)) * x,
+        ),
+        Mistake(
             "x has to be squared: a variance does not change with the sign",
             lambda x, rate: rate / (1 - rate) * x,
         ),

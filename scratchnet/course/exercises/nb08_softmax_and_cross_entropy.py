@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from scratchnet.course.exercise import Exercise, Mistake
 from scratchnet.losses import SparseCategoricalCrossentropy
-from scratchnet.ops.formulas import softmax
+from scratchnet.ops.formulas import log_softmax, softmax
 
 _LOSS = SparseCategoricalCrossentropy(from_logits=True)
 
@@ -26,7 +27,7 @@ def _logits(rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
 def _batches(rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
     """Logits with labels; in the last batch also classes that are as good as impossible."""
     found = _logits(rng)
-    found[-1]["z"][:, 3] -= 200
+    found[-1]["z"][:, 3] -= 800  # their probability is rounded to 0
     labels = [[0], [1, 0, 2, 2], [3, 3, 1]]
     return [each | {"labels": np.array(t)} for each, t in zip(found, labels, strict=True)]
 
@@ -53,6 +54,11 @@ def _largest_of_all(z: np.ndarray) -> np.ndarray:
     return _naive(z - z.max())
 
 
+def _divided_by_the_batch(z: np.ndarray) -> np.ndarray:
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum()
+
+
 SOFTMAX = Exercise(
     name="stable_softmax",
     truth=lambda z: softmax(z),
@@ -77,6 +83,11 @@ SOFTMAX = Exercise(
             lambda z: softmax(z, axis=None),
         ),
         Mistake(
+            "divided by the sum of the whole batch: each row adds up to 1, so axis=1 and "
+            "keepdims=True",
+            _divided_by_the_batch,
+        ),
+        Mistake(
             "not normalised: divide by the sum of the row",
             lambda z: np.exp(z - z.max(axis=1, keepdims=True)),
         ),
@@ -93,6 +104,20 @@ def _of_true(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def _clipped_loss(z: np.ndarray, labels: np.ndarray) -> float:
     return float(-np.log(np.clip(_of_true(softmax(z), labels), 1e-7, 1)).mean())
+
+
+def _logarithm_of_p(z: np.ndarray, labels: np.ndarray, added: float = 0.0) -> float:
+    return float(-np.log(_of_true(softmax(z), labels) + added).mean())
+
+
+def _at_labels_of_all(z: np.ndarray, labels: np.ndarray) -> float:
+    return float(-log_softmax(z)[:, labels].mean())
+
+
+_BOUNDED = (
+    "a small number was added to the probability: then no loss is larger than its −log; work with "
+    "the logarithm, and nothing has to be added"
+)
 
 
 def _without_maximum(z: np.ndarray, labels: np.ndarray) -> float:
@@ -137,6 +162,20 @@ CROSS_ENTROPY = Exercise(
             _clipped_loss,
         ),
         Mistake(
+            "the logarithm of a probability that was rounded to 0 is −∞: take log p from the "
+            "logits, (z − m) − log Σ e^(z − m)",
+            _quietly(_logarithm_of_p),
+        ),
+        *(
+            Mistake(_BOUNDED, partial(_logarithm_of_p, added=added))
+            for added in (1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
+        ),
+        Mistake(
+            "each row was read at the labels of all rows: row n counts at labels[n] only, so index "
+            "with [np.arange(N), labels]",
+            _at_labels_of_all,
+        ),
+        Mistake(
             "that is the entropy of p: only the logarithm of the true class counts",
             lambda z, labels: float(
                 -(softmax(z) * np.log(np.maximum(softmax(z), 1e-300))).sum(axis=1).mean()
@@ -160,6 +199,12 @@ def _logits_gradient(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def _one_hot(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.eye(z.shape[1])[labels]
+
+
+def _subtracted_at_labels_of_all(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    p = softmax(z)
+    p[:, labels] -= 1
+    return p / len(z)
 
 
 def _through_clipped_probabilities(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -208,6 +253,11 @@ LOGITS_GRADIENT = Exercise(
             "need it most",
             _through_clipped_probabilities,
         ),
+        Mistake(
+            "each row lost 1 at the labels of all rows: row n loses it at labels[n] only, so index "
+            "with [np.arange(N), labels]",
+            _subtracted_at_labels_of_all,
+        ),
     ),
     sizes=lambda z, labels: {"N": len(z), "C": z.shape[1]},
 )
@@ -225,6 +275,7 @@ NAIVE_RESULT = Exercise(
         ),
         Mistake("e^1000 is infinite, and then it is divided by the sum", "inf"),
         Mistake("e^1000 is not 0: it is too large", "zero"),
+        Mistake('that is it, but as a word: "nan"', np.nan),
     ),
 )
 

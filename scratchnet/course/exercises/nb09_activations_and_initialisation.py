@@ -69,6 +69,11 @@ WEIGHT_DEVIATION = Exercise(
             _with_fans(lambda shape: (shape[-2], shape[-1])),
         ),
         Mistake(
+            "the first two axes of a convolution's kernel are its rows and columns: inputs and "
+            "outputs are the last two",
+            _with_fans(lambda shape: shape[:2]),
+        ),
+        Mistake(
             "the taps are missing from the outputs: a pixel is read through KH·KW taps by each of "
             "the F filters",
             _with_fans(_outputs_without_taps),
@@ -133,6 +138,14 @@ LEAKY_DEVIATION = Exercise(
         Mistake(
             "multiplied where it should be divided: what lets through more needs smaller weights",
             lambda fan_in, slope: math.sqrt((1 + slope**2) / (2 * fan_in)),
+        ),
+        Mistake(
+            "multiplied where it should be divided: what lets through more needs smaller weights",
+            lambda fan_in, slope: math.sqrt(2 * (1 + slope**2) / fan_in),
+        ),
+        Mistake(
+            "1 and a were added before they were squared: each half has its own square, 1 + a²",
+            lambda fan_in, slope: math.sqrt(2 / ((1 + slope) ** 2 * fan_in)),
         ),
     ),
 )

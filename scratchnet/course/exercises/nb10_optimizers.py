@@ -119,11 +119,22 @@ MOMENTUM = Exercise(
             "v was divided by 1 − βᵗ: that is Adam's correction, and comes later",
             partial(_momentum, _corrected),
         ),
+        Mistake(
+            "p moves only once, after the last gradient: it moves in each step",
+            lambda p, gradients, learning_rate, beta: p - learning_rate * _mean(gradients, beta),
+        ),
     ),
 )
 
 
 # The correction of a mean that begins at 0
+
+
+def _corrected_in_each_step(gradients: np.ndarray, beta: float) -> np.ndarray:
+    m = np.zeros(gradients.shape[1])
+    for t, g in enumerate(gradients, 1):
+        m = (beta * m + (1 - beta) * g) / (1 - beta**t)
+    return m
 
 
 CORRECTED_MEAN = Exercise(
@@ -164,6 +175,10 @@ CORRECTED_MEAN = Exercise(
         Mistake(
             "multiplied by 1 − βᵀ: the mean is too small, so divide",
             lambda gradients, beta: _mean(gradients, beta) * (1 - beta ** len(gradients)),
+        ),
+        Mistake(
+            "corrected in each step: the mean lives on as it was; divide once, at the end",
+            _corrected_in_each_step,
         ),
         Mistake(
             "β and 1 − β are exchanged: β is the share that the old mean keeps",
@@ -210,6 +225,7 @@ def _adam(
     first: int = 1,
     corrects: tuple[bool, bool] = (True, True),
     by_power: bool = True,
+    by_last: bool = False,
     kept: bool = False,
     shares: bool = True,
     squares: bool = True,
@@ -222,7 +238,8 @@ def _adam(
         for t, g in enumerate(gradients, first):
             m = beta_1 * m + ((1 - beta_1) if shares else 1.0) * g
             v = beta_2 * v + ((1 - beta_2) if shares else 1.0) * (g**2 if squares else abs(g))
-            rests = [1 - beta ** (t if by_power else 1) for beta in (beta_1, beta_2)]
+            power = len(gradients) if by_last else t if by_power else 1
+            rests = [1 - beta**power for beta in (beta_1, beta_2)]
             m_hat, v_hat = (
                 np.divide(mean, rest) if wanted else mean
                 for mean, rest, wanted in zip((m, v), rests, corrects, strict=True)
@@ -289,6 +306,10 @@ ADAM = Exercise(
             partial(_adam, by_power=False),
         ),
         Mistake(
+            "corrected by 1 − βᵀ in all steps: in step t it is 1 − βᵗ",
+            partial(_adam, by_last=True),
+        ),
+        Mistake(
             "the corrected means live on: m̂ and v̂ are for the step alone; the next one begins "
             "with m and v as they were",
             partial(_adam, kept=True),
@@ -353,6 +374,7 @@ STEADY_STEP = Exercise(
         Mistake("that is the sum of the gradients; each is multiplied by the learning rate", 10),
         Mistake("that is the share that is kept; the steps become 0.1 + 0.09 + 0.081 + …", 0.9),
         Mistake("nearly: that is the second step; the sum goes on", 0.19),
+        Mistake("so the weight changes, downhill; how long is that step?", -1),
     ),
 )
 
@@ -366,6 +388,7 @@ FIRST_STEP = Exercise(
             float(np.round(0.1 * 100 / np.sqrt(1000), 3)),
         ),
         Mistake("m is 0.1 of the gradient at first, but that is corrected", 0.01),
+        Mistake("it goes downhill, that is right; how far, without the sign?", -0.1),
         Mistake("the size of the gradient is divided out, and the learning rate is left", 1000),
         Mistake("the size of the gradient is divided out, and the learning rate is left", 1),
     ),

@@ -147,8 +147,9 @@ def _adamw(
     epsilon: float,
     *,
     place: str = "weights",
+    corrected: bool = True,
 ) -> np.ndarray:
-    """AdamW, its decay in the right `place` or in a wrong one."""
+    """AdamW, its decay in the right `place` or in a wrong one, with Adam's corrections or not."""
     m = v = np.zeros_like(p)
     first = p
     for t, g in enumerate(gradients, 1):
@@ -158,7 +159,8 @@ def _adamw(
             g = g + 2 * weight_decay * p
         m = beta_1 * m + (1 - beta_1) * g
         v = beta_2 * v + (1 - beta_2) * g**2
-        m_hat, root = m / (1 - beta_1**t), np.sqrt(v / (1 - beta_2**t)) + epsilon
+        rests = (1 - beta_1**t, 1 - beta_2**t) if corrected else (1.0, 1.0)
+        m_hat, root = m / rests[0], np.sqrt(v / rests[1]) + epsilon
         decay = {
             "weights": learning_rate * weight_decay * p,
             "weights, with a 2": 2 * learning_rate * weight_decay * p,
@@ -216,6 +218,10 @@ ADAMW = Exercise(
         Mistake(
             "that is Adam: the decay is missing, lr·λ·p",
             partial(_adamw, place="nowhere"),
+        ),
+        Mistake(
+            "not corrected: m̂ and v̂ are m and v, divided by 1 − β₁ᵗ and 1 − β₂ᵗ",
+            partial(_adamw, corrected=False),
         ),
     ),
 )

@@ -40,6 +40,14 @@ CENTRAL_DIFFERENCE = Exercise(
             "not divided by h, but multiplied: / 2 * h is (… / 2) · h; put brackets round 2 * h",
             lambda function, x, h: (function(x + h) - function(x - h)) / 2 * h,
         ),
+        Mistake(
+            "only the second value was divided: put brackets round the difference",
+            lambda function, x, h: function(x + h) - function(x - h) / (2 * h),
+        ),
+        Mistake(
+            "h/2 to each side: here the step to each side is h",
+            lambda function, x, h: (function(x + h / 2) - function(x - h / 2)) / h,
+        ),
     ),
 )
 
@@ -89,6 +97,20 @@ def _half_the_way_down(function: Scalar, x: np.ndarray, h: float) -> np.ndarray:
     return found
 
 
+def _one_array(function: Scalar, x: np.ndarray, h: float) -> np.ndarray:
+    return np.zeros_like(x)  # up and down are x itself, which is moved up, and down again
+
+
+def _along_the_first_axis(function: Scalar, x: np.ndarray, h: float) -> np.ndarray:
+    found = np.zeros_like(x)
+    for i in range(len(x)):
+        up, down = x.copy(), x.copy()
+        up[i] += h
+        down[i] -= h
+        found[i] = (function(up) - function(down)) / (2 * h)
+    return found
+
+
 def _function_of(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, Any]:
     """A function whose slope in one entry depends on the others."""
     weight = rng.standard_normal(shape)
@@ -123,6 +145,15 @@ NUMERICAL_GRADIENT = Exercise(
             "subtracted the value at x, but divided by 2h: between x and x + h it is h, and better "
             "is to measure at x − h",
             _half_the_way_down,
+        ),
+        Mistake(
+            "everything is 0: are the moved arrays copies? `up = x` is another name for x, and not "
+            "another array",
+            _one_array,
+        ),
+        Mistake(
+            "whole rows were moved: x may have several axes; go through np.ndindex(x.shape)",
+            _along_the_first_axis,
         ),
     ),
     tolerance=1e-8,
@@ -180,6 +211,10 @@ RELATIVE_ERROR = Exercise(
                 (got - expected).max() / (max(np.abs(got).max(), np.abs(expected).max()) or 1.0)
             ),
         ),
+        Mistake(
+            "no absolute values: take |…| first, and then the largest",
+            lambda got, expected: (got - expected).max() / (max(got.max(), expected.max()) or 1.0),
+        ),
     ),
 )
 
@@ -221,6 +256,10 @@ REPAIRED = Exercise(
         ),
         Mistake("the square is missing: the slope is 1 − h²", lambda dh, z: dh * (1 - np.tanh(z))),
         Mistake(
+            "z was squared, and then tanh taken: it is the square of tanh(z)",
+            lambda dh, z: dh * (1 - np.tanh(z**2)),
+        ),
+        Mistake(
             "h·(1 − h) is the slope of the sigmoid, not of tanh",
             lambda dh, z: dh * np.tanh(z) * (1 - np.tanh(z)),
         ),
@@ -235,6 +274,7 @@ FORWARD_PASSES = Exercise(
     truth=46,
     mistakes=(
         Mistake("every parameter is measured at x + h and at x − h: two passes each", 23),
+        Mistake("one step to one side needs f(x) besides; a central difference steps to both", 24),
         Mistake("you counted the kernels only: the 3 + 2 biases are parameters too", 36),
         Mistake("you counted the kernels only, and one pass for each of their numbers", 18),
         Mistake("that is what backpropagation costs; a measurement moves one number at a time", 2),

@@ -100,6 +100,11 @@ ONE_EPOCH = Exercise(
             _with(divisor=lambda size, batch_size: batch_size),
         ),
         Mistake(
+            "divided by the number of all samples: the gradient of a batch is the mean over the "
+            "batch, so divide by len(batch)",
+            lambda x, **others: _epoch(x=x, divisor=lambda size, batch_size: len(x), **others),
+        ),
+        Mistake(
             "the photos were put into a new order and the labels were not: index both with the "
             "same numbers",
             _unshuffled_labels,
@@ -159,6 +164,13 @@ def _shares(axis: int) -> Callable[..., np.ndarray]:
     return shares
 
 
+def _shares_or_nan(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """A class that does not occur has no shares."""
+    counts = _confusion(true, predicted, classes)
+    with np.errstate(invalid="ignore"):
+        return counts / counts.sum(axis=1, keepdims=True)
+
+
 def _only_right(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     return np.diag(np.bincount(true[true == predicted], minlength=classes))
 
@@ -189,6 +201,13 @@ CONFUSION = Exercise(
             _each_pair_once,
         ),
         Mistake("these are shares of each row: the matrix counts", _shares(1)),
+        Mistake("these are shares of each row: the matrix counts", _shares_or_nan),
+        Mistake(
+            "what was right is missing: it is counted too, on the diagonal",
+            lambda true, predicted, classes: (
+                _confusion(true, predicted, classes) - _only_right(true, predicted, classes)
+            ),
+        ),
         Mistake("these are shares of each column: the matrix counts", _shares(0)),
         Mistake(
             "only what was right is counted: the other pairs are what the matrix is for",

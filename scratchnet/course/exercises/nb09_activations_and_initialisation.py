@@ -71,7 +71,7 @@ WEIGHT_DEVIATION = Exercise(
         Mistake(
             "the first two axes of a convolution's kernel are its rows and columns: inputs and "
             "outputs are the last two",
-            _with_fans(lambda shape: shape[:2]),
+            _with_fans(lambda shape: (shape[0], shape[1])),
         ),
         Mistake(
             "the taps are missing from the outputs: a pixel is read through KH·KW taps by each of "

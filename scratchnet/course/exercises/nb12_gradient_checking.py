@@ -15,7 +15,7 @@ Scalar = Callable[[Any], Any]  # one number from a number or an array
 # One number
 
 
-def _central(function: Scalar, x: float, h: float) -> float:
+def _central(function: Scalar, x: Any, h: float) -> Any:
     return (function(x + h) - function(x - h)) / (2 * h)
 
 
@@ -121,6 +121,11 @@ def _function_of(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, 
     }
 
 
+_TOGETHER = (
+    "all entries were moved together: that measures the sum of the gradient; move one, leave the "
+    "others where they are"
+)
+
 NUMERICAL_GRADIENT = Exercise(
     name="numerical_gradient",
     truth=_gradient,
@@ -130,11 +135,8 @@ NUMERICAL_GRADIENT = Exercise(
         _function_of(rng, (2, 4)),
     ],
     mistakes=(
-        Mistake(
-            "all entries were moved together: that measures the sum of the gradient; move one, "
-            "leave the others where they are",
-            _all_at_once,
-        ),
+        Mistake(_TOGETHER, _all_at_once),
+        Mistake(_TOGETHER, _central),
         Mistake(_ONE_SIDED, _upwards_only),
         Mistake(
             "entries were moved and not put back: when the next one is measured, the earlier ones "

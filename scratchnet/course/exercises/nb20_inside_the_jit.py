@@ -57,6 +57,10 @@ BIAS_GRADIENT = Exercise(
             lambda dy: dy.mean(axis=0),
         ),
         Mistake(
+            "the total goes on from one filter to the next: each begins at 0",
+            lambda dy: dy.sum(axis=0).cumsum(),
+        ),
+        Mistake(
             "that is the last row: is there an = where += belongs?",
             lambda dy: dy[-1],
         ),

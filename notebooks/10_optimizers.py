@@ -69,9 +69,6 @@ SURFACES = {"ravine": RAVINE, "saddle": SADDLE}
 def draw_paths(surface, racers):
     figure = optimizer_paths(SURFACES[surface], racers)
     figure.set_dpi(76)
-    figure.axes[-1].get_legend().remove()  # it would lie on the curves
-    lines = figure.axes[-1].get_legend_handles_labels()
-    figure.legend(*lines, loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 

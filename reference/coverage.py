@@ -97,13 +97,18 @@ class Entry(NamedTuple):
             return "not built"
         return "equal" if self.cases and math.isfinite(self.error) else "DIFFERS"
 
+    @property
+    def inside_in_float32(self) -> bool:
+        """Whether Keras computes in float32 where it was asked for float64."""
+        return self.bound > 1e-9
+
     def __str__(self) -> str:
         if self.why_not:
             return f"not built ({self.why_not})"
         if not self.cases:
             return "DIFFERS (never compared)"
         plural = "s" * (self.cases > 1)
-        remark = "; Keras computes in float32 inside" if self.bound > 1e-9 else ""
+        remark = "; Keras computes in float32 inside" if self.inside_in_float32 else ""
         error = f"{self.error:.0e}" if self.error else "exactly"
         return f"{self.state} ({error}, {self.cases} case{plural}{remark})"
 
@@ -153,6 +158,8 @@ def markdown(entries: list[Entry]) -> str:
         "Made by `python -m reference coverage`. Each name was compared with Keras's own object in",
         "float64: outputs, every gradient, states and results. The number is the largest relative",
         f"error of all its cases. {device.backend}, keras {device.versions['keras']}.",
+        "",
+        *summary(entries),
     ]
     for namespace in NAMESPACES:
         own = [e for e in entries if e.name.rpartition(".")[0] == namespace]
@@ -160,6 +167,23 @@ def markdown(entries: list[Entry]) -> str:
         lines += ["", f"## keras.{namespace}: {built} of {len(own)}", "", "| name | |", "|---|---|"]
         lines += [f"| `{e.name.rpartition('.')[2]}` | {e} |" for e in own]
     return "\n".join(lines) + "\n"
+
+
+def summary(entries: list[Entry]) -> list[str]:
+    """The lines of a table with a row for each namespace, and what its last column leaves out."""
+    lines = ["| `keras.…` | names equal | comparisons | largest error |", "|---|--:|--:|--:|"]
+    for namespace in NAMESPACES:
+        own = [e for e in entries if e.name.rpartition(".")[0] == namespace and e.state == "equal"]
+        error = max((e.error for e in own if not e.inside_in_float32), default=0.0)
+        cases = sum(e.cases for e in own)
+        lines.append(f"| {namespace} | {len(own)} | {cases:,} | {error:.0e} |")
+    single = [e for e in entries if e.state == "equal" and e.inside_in_float32]
+    worst = max((e.error for e in single), default=0.0)
+    lines += [
+        "",
+        f"Without {len(single)} names that Keras computes in float32 inside: {worst:.0e}.",
+    ]
+    return lines
 
 
 def _reason(name: str) -> str:

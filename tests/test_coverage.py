@@ -77,3 +77,9 @@ def test_the_committed_report_is_of_these_names():
 )
 def test_an_entry_says_what_was_found(entry, text):
     assert str(entry) == text
+
+
+def test_the_readme_has_the_reports_summary():
+    text = REPORT.read_text()
+    summary = text[text.index("| `keras.…`") : text.index("## keras.layers")].strip()
+    assert summary in (REPORT.parent.parent / "README.md").read_text()

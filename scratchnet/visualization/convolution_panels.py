@@ -198,6 +198,7 @@ def _sentence(parts: Convolution, step: int, direction: str) -> str:
     """The step as a sum."""
     p, q = parts.place(step)
     seen, upstream = parts.padded[parts.window(step)], number(parts.dy[p, q])
+    x = "x̃" if parts.border() else "x"
     if direction == "forward":
         pairs = zip(seen.ravel(), parts.kernel.ravel(), strict=True)
         products = " + ".join(f"{_factor(a)}·{_factor(b)}" for a, b in pairs)
@@ -205,8 +206,8 @@ def _sentence(parts: Convolution, step: int, direction: str) -> str:
     if direction == "backward_input":
         return f"dx at the window += dy[{p}, {q}] · w = {upstream} · w"
     if direction == "backward_kernel":
-        return f"dw += dy[{p}, {q}] · window of x̃ = {upstream} · window"
-    return f"above: dx at the window += {upstream} · w; below: dw += {upstream} · window of x̃"
+        return f"dw += dy[{p}, {q}] · window of {x} = {upstream} · window"
+    return f"above: dx at the window += {upstream} · w; below: dw += {upstream} · window of {x}"
 
 
 def _factor(value: Any) -> str:

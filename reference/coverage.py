@@ -171,7 +171,7 @@ def markdown(entries: list[Entry]) -> str:
 
 def summary(entries: list[Entry]) -> list[str]:
     """The lines of a table with a row for each namespace, and what its last column leaves out."""
-    lines = ["| `keras.…` | names equal | comparisons | largest error |", "|---|--:|--:|--:|"]
+    lines = ["| namespace | names equal | comparisons | largest error |", "|---|--:|--:|--:|"]
     for namespace in NAMESPACES:
         own = [e for e in entries if e.name.rpartition(".")[0] == namespace and e.state == "equal"]
         error = max((e.error for e in own if not e.inside_in_float32), default=0.0)

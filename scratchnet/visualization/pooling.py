@@ -117,5 +117,5 @@ def _draw_arrows(axes: Axes, winners: dict[Pair, Pair], target: tuple[float, flo
             color=BLUE,
             linewidth=1.1,
             alpha=0.85,
-            connectionstyle="arc3,rad=0.12",
+            connectionstyle="arc3,rad=-0.12",
         )

@@ -137,6 +137,8 @@ def _compared(
     """The first thing in which a result differs from what is expected."""
     if isinstance(expected, tuple):
         names = exercise.outputs or tuple(f"result {i}" for i in range(len(expected)))
+        if isinstance(result, np.ndarray) and result.ndim == 1:
+            result = tuple(result)  # as np.linalg.solve gives several numbers
         if not isinstance(result, (tuple, list)) or len(result) != len(expected):
             count = len(result) if isinstance(result, (tuple, list)) else 1
             line = f"expected {len(expected)} results, {', '.join(names)}; got {count}."
@@ -217,12 +219,26 @@ def _is_missing(value: Any) -> bool:
 
 def _described(arguments: dict[str, Any]) -> str:
     """The arguments as a reader can picture them: shapes of arrays, values of numbers."""
-    parts = []
-    for name, value in arguments.items():
-        is_large = isinstance(value, np.ndarray) and value.size > 1
-        shown = "a function" if callable(value) else value.shape if is_large else None
-        parts.append(f"{name} = {value}" if shown is None else f"{name}: {shown}")
-    return "with " + ", ".join(parts)
+    return "with " + ", ".join(
+        f"{name}{': ' if _is_pictured(value) else ' = '}{_pictured(value)}"
+        for name, value in arguments.items()
+    )
+
+
+def _is_pictured(value: Any) -> bool:
+    return (
+        callable(value)
+        or (isinstance(value, np.ndarray) and value.size > 1)
+        or (isinstance(value, (list, tuple)) and any(map(_is_pictured, value)))
+    )
+
+
+def _pictured(value: Any) -> str:
+    if not _is_pictured(value):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_pictured, value))}]"
+    return "a function" if callable(value) else str(value.shape)
 
 
 def _place(error: Exception) -> tuple[str, ...]:

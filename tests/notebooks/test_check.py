@@ -217,6 +217,19 @@ def test_a_function_among_the_arguments_is_named_as_such(exercise):
     assert "In call 1 of 1, with f: a function." in str(said(lambda f: 0))
 
 
+def test_arrays_in_a_list_are_described_by_their_shapes(exercise):
+    weights = [np.ones((2, 3)), np.ones(3)]
+    exercise(truth=lambda ws, k: 1.0, inputs=lambda rng: [{"ws": weights, "k": [1, 2]}])
+    assert "with ws: [(2, 3), (3,)], k = [1, 2]." in str(said(lambda ws, k: 2.0))
+
+
+def test_an_array_may_hold_several_numbers_that_are_asked_for(exercise):
+    exercise(truth=lambda x: (x.min(), x.max()), outputs=("least", "most"))
+    assert said(lambda x: np.array([x.min(), x.max()]))
+    assert "most: got" in str(said(lambda x: np.array([x.min(), x.min()])))
+    assert "expected 2 results, least, most; got 3" in str(said(lambda x: np.zeros(3)))
+
+
 def test_html_is_escaped(exercise):
     exercise()
     html = said(lambda x: "<b>")._repr_html_()

@@ -203,14 +203,19 @@ def _average_pool2d_backward(dy, dx, kh, kw, sh, sw, top, left):  # type: ignore
     _, oh, ow, _ = dy.shape
     for n in prange(images):
         dx[n] = 0
+        share = np.empty(channels, dy.dtype)
         for p in range(oh):
             for q in range(ow):
                 i0, i1 = max(p * sh - top, 0), min(p * sh - top + kh, height)
                 j0, j1 = max(q * sw - left, 0), min(q * sw - left + kw, width)
+                gradient = dy[n, p, q]
+                for c in range(channels):
+                    share[c] = gradient[c] / ((i1 - i0) * (j1 - j0))
                 for i in range(i0, i1):
                     for j in range(j0, j1):
+                        target = dx[n, i, j]
                         for c in range(channels):
-                            dx[n, i, j, c] += dy[n, p, q, c] / ((i1 - i0) * (j1 - j0))
+                            target[c] += share[c]
 
 
 def _global_max_pool2d(x, y):  # type: ignore[no-untyped-def]

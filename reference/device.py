@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 _STDERR = 2  # the descriptor that native code writes to
 
 
@@ -45,7 +47,8 @@ def prepare() -> Device:
             f'pip install "scratchnet[reference]"'
         ) from error
     backend = keras.backend.backend()
-    _let_float64_be()
+    if backend != "tensorflow":
+        _compute_as_on_tensorflow()
     with _stderr_held_back():
         name = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[backend]()
     versions = {package: version(package) for package in ("keras", backend, "numpy", "numba")}
@@ -72,11 +75,15 @@ def precision(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before[2])
 
 
-def _let_float64_be() -> None:
-    """Without this, operations of Keras give float32 for float64 on JAX and PyTorch."""
+def _compute_as_on_tensorflow() -> None:
+    """Let float64 be float64, which Keras's operations make float32 on JAX and PyTorch; and let a
+    Python number that is cast become a float32 first, as TensorFlow has it and scratchnet too."""
+    from keras.src import backend
     from keras.src.backend.common import dtypes
 
     dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+    cast = backend.core.cast
+    backend.core.cast = lambda x, dtype: cast(np.float32(x) if type(x) is float else x, dtype)
 
 
 def _tensorflow() -> str:

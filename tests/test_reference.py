@@ -148,11 +148,13 @@ def test_float64_is_float64_on_every_backend(backend):
 import numpy as np, scratchnet as sn
 from reference.agreement import layer_errors
 from reference.device import precision
+from reference.steps import step_errors
 rng = np.random.default_rng(0)
 with precision("float64"):
     dense = layer_errors(sn.layers.Dense(3, activation="tanh"), rng.standard_normal((5, 4)))
     mean = layer_errors(sn.layers.GlobalAveragePooling2D(), rng.standard_normal((2, 4, 3, 5)))
-print(max(*dense.values(), *mean.values()))
+    adam = step_errors(sn.optimizers.Adam())
+print(max(*dense.values(), *mean.values(), *adam.values()))
 """
     run = subprocess.run(
         [sys.executable, "-c", code],

@@ -372,3 +372,30 @@ def test_the_worked_example_of_pooling(implementation):
     x = MAP.astype(np.float32)
     assert implementation.max_pool2d(x)[0, :, :, 0].tolist() == [[6, 7], [9, 4]]
     assert implementation.average_pool2d(x)[0, :, :, 0].tolist() == [[3.5, 3.75], [6.25, 1.75]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("filters", [16, 31, 32, 40, 48, 70])
+@pytest.mark.parametrize(("size", "strides"), [(1, 1), (2, 1), (3, 2)])
+def test_any_number_of_panels_is_exact(size, strides, filters, dtype):
+    """One block after the other, two side by side, and a last one that is not full."""
+    rng = np.random.default_rng(filters)
+    x, kernel = (rng.integers(-4, 5, s) for s in ((2, 6, 7, 5), (size, size, 5, filters)))
+    y = formulas.conv2d(x, kernel, (strides, strides), "same")
+    dy = rng.integers(-4, 5, y.shape)
+    x_f, kernel_f, dy_f = (a.astype(dtype) for a in (x, kernel, dy))
+    arguments = ((strides, strides), "same")
+    assert np.array_equal(kernels.conv2d(x_f, kernel_f, *arguments), y)
+    # To the image the channels are what a panel holds
+    turned, of_filters = kernel_f.swapaxes(2, 3), dy_f[..., :5]
+    expected = formulas.conv2d_input_gradient(
+        dy[..., :5], kernel.swapaxes(2, 3), (*x.shape[:3], filters), *arguments
+    )
+    assert np.array_equal(
+        kernels.conv2d_input_gradient(of_filters, turned, (*x.shape[:3], filters), *arguments),
+        expected,
+    )
+    assert np.array_equal(
+        kernels.conv2d_kernel_gradient(dy_f, x_f, kernel.shape, *arguments),
+        formulas.conv2d_kernel_gradient(dy, x, kernel.shape, *arguments),
+    )

@@ -1,4 +1,7 @@
-"""All chosen mutants, one fork each: first the quick way, then the fresh way for what is left."""
+"""All chosen mutants, one fork each: first the quick way, then the fresh way for what is left.
+
+Those of files that run compiled only are then tried compiled, if the other ways left them alive.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,14 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.mutation import compiled
 from tests.mutation.fork import Fork, run_all
 from tests.mutation.mutants import Mutant
 from tests.mutation.reach import Reach, measure, read, tracer
@@ -53,8 +58,16 @@ class Results:
         """The test that killed it, or ""."""
         return self._entries.get(mutant.key, {}).get("by", "")
 
-    def add(self, mutant: Mutant, outcome: str, by: str = "", seconds: float = 0.0) -> None:
+    def compiled(self, mutant: Mutant) -> bool:
+        """Whether that is the verdict of tests that ran compiled."""
+        return self._entries.get(mutant.key, {}).get("way") == "compiled"
+
+    def add(
+        self, mutant: Mutant, outcome: str, by: str = "", seconds: float = 0.0, way: str = ""
+    ) -> None:
+        """Add what became of a mutant; `way` is "compiled" or, for all else, ""."""
         entry = {"mutant": mutant.key, "outcome": outcome, "by": by, "seconds": round(seconds, 2)}
+        entry |= {"way": way} if way else {}
         self._entries[mutant.key] = entry
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
@@ -95,6 +108,40 @@ def run(
 
     left = [m for m in mutants if results.outcome(m) in ("", "unsure")]
     _try_all("freshly", left, reach, results, jobs, attempt, "survived")
+    try_compiled(mutants, results, jobs)
+
+
+def try_compiled(
+    mutants: list[Mutant],
+    results: Results,
+    jobs: int,
+    tests: Mapping[str, tuple[str, ...]] = compiled.TESTS,
+) -> None:
+    """Try compiled what the other ways left alive or undecided in the files of this table.
+
+    Raises:
+        RuntimeError: the tests of a file fail without a mutant, too.
+    """
+    left = [
+        mutant
+        for mutant in mutants
+        if mutant.path in tests
+        and results.outcome(mutant) in ("survived", "unsure", "error")
+        and not results.compiled(mutant)
+    ]
+    limits = {
+        path: 30 + 5 * compiled.time_unmutated(path, tests[path])
+        for path in sorted({mutant.path for mutant in left})
+    }
+
+    def attempt(mutant: Mutant) -> compiled.Verdict:
+        return compiled.try_compiled(mutant, tests[mutant.path], limits[mutant.path])
+
+    with ThreadPoolExecutor(jobs) as pool:
+        for i, (mutant, end) in enumerate(zip(left, pool.map(attempt, left), strict=True), 1):
+            results.add(mutant, end.outcome, end.by, end.seconds, way="compiled")
+            if i % 10 == 0 or i == len(left):
+                print(f"{i} of {len(left)} tried compiled", flush=True)
 
 
 class _Session:

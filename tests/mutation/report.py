@@ -13,6 +13,7 @@ from math import sqrt
 from pathlib import Path
 
 from tests.mutation.campaign import Results
+from tests.mutation.compiled import TESTS
 from tests.mutation.mutants import Mutant
 
 REASONS = Path(__file__).with_name("survivors.toml")
@@ -89,6 +90,8 @@ def report(
         "",
         "Made by `python -m tests.mutation`. It plants one small mistake at a time in the sources,",
         "and runs the tests that meet that line, uncompiled: a test that fails kills the mutant.",
+        "In a few files most of what is written runs compiled only; mutants of these that survived",
+        f"so were tried once more, compiled, against fewer tests: {_names(TESTS)}.",
         "Those that no test notices are listed below, with the reason where one is known:",
         "*equivalent* ones change no result that a caller can see, *accepted* ones could be told",
         "from the original by a test that is not worth its while. Timed out, a test that does not",
@@ -98,6 +101,7 @@ def report(
         f"{date.today()}; Python {platform.python_version()}, {versions}.",
         f"Tried: {tried} of {len(everything)} mutants, {drawn}"
         f"{'' if tried == len(everything) else 'so scores come with their 95 % intervals'}.",
+        *_of_compiled(mutants, results),
         "",
         "| package | mutants | tried | killed | timed out | equivalent | accepted | unexplained "
         "| undecided | score | without equivalents |",
@@ -117,6 +121,19 @@ def report(
         ]
         lines += [f"- {each.file}: {each.function}: {_code(each.line)}" for each in unused]
     return "\n".join(lines) + "\n"
+
+
+def _names(paths: Iterable[str]) -> str:
+    return ", ".join(f"`{Path(path).name}`" for path in sorted(paths))
+
+
+def _of_compiled(mutants: Sequence[Mutant], results: Results) -> list[str]:
+    """A sentence on those that were judged compiled, if there are any."""
+    outcomes = [results.outcome(mutant) for mutant in mutants if results.compiled(mutant)]
+    if not outcomes:
+        return []
+    killed = sum(outcome in ("killed", "timed out") for outcome in outcomes)
+    return [f"Judged compiled: {len(outcomes)} of these, {killed} killed."]
 
 
 def _row(name: str, total: int, counts: Counter[str]) -> str:

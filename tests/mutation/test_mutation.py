@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.campaign import Results
+from tests.mutation import compiled
+from tests.mutation.campaign import Results, try_compiled
 from tests.mutation.mutants import mutants_of, mutated
 from tests.mutation.report import Reason, interval, report
 
@@ -110,3 +111,93 @@ def test_the_interval_of_a_share_is_wilson_s():
     low, high = interval(95, 100)
     assert (round(low, 4), round(high, 4)) == (0.8882, 0.9785)
     assert interval(10, 10)[1] == pytest.approx(1)
+
+
+COMPILED_ONLY = """import subprocess
+import sys
+
+import numba
+from numba.extending import overload
+
+
+def plain(x):
+    return x + x
+
+
+@overload(plain)
+def _plain(x):
+    return lambda x: 2 * x
+
+
+@numba.njit(cache=True)
+def twice(x):
+    return plain(x)
+
+
+def of_a_child():
+    code = "import sums; print(sums.twice(3))"
+    return int(subprocess.check_output([sys.executable, "-c", code]))
+"""
+
+TEST_OF_COMPILED = """import sums
+
+
+def test_twice():
+    assert sums.twice(3) == 6
+
+
+def test_the_same_in_a_child():
+    assert sums.of_a_child() == 6
+"""
+
+
+@pytest.fixture
+def sums(tmp_path, monkeypatch):
+    (tmp_path / "sums.py").write_text(COMPILED_ONLY)
+    (tmp_path / "test_sums.py").write_text(TEST_OF_COMPILED)
+    monkeypatch.chdir(tmp_path)
+    return {mutant.change: mutant for mutant in mutants_of("sums.py")}
+
+
+def test_what_runs_compiled_only_is_judged_compiled(sums, tmp_path):
+    results = Results(tmp_path / "some.jsonl")
+    overloaded, plain = sums["2 * x → 2 / x"], sums["x + x → x - x"]
+    results.add(overloaded, "error")
+    results.add(plain, "survived")
+    results.add(sums["2 → 3"], "killed", "by another test")
+    table = {"sums.py": ("test_sums.py::test_the_same_in_a_child",)}
+    try_compiled(list(sums.values()), results, jobs=2, tests=table)
+    results.read()
+    assert results.outcome(overloaded) == "killed"
+    assert results.killer(overloaded) == "test_sums.py::test_the_same_in_a_child"
+    assert results.outcome(plain) == "survived"
+    assert results.killer(sums["2 → 3"]) == "by another test"
+    assert [each for each in sums.values() if results.compiled(each)] == [plain, overloaded]
+    assert (tmp_path / "sums.py").read_text() == COMPILED_ONLY
+    mutants = [plain, overloaded]
+    assert "Judged compiled: 2 of these, 1 killed." in report(mutants, mutants, results, [])
+
+
+def test_a_compiled_test_that_does_not_end_is_a_timeout(sums, tmp_path):
+    (tmp_path / "test_sums.py").write_text(
+        "import time\n\n\ndef test_ever():\n    time.sleep(60)\n"
+    )
+    end = compiled.try_compiled(sums["x + x → x - x"], ["test_sums.py"], limit=0.5)
+    assert (end.outcome, end.by) == ("timed out", "")
+
+
+def test_a_compiled_test_that_fails_without_a_mutant_does_not_count(sums, tmp_path):
+    (tmp_path / "test_sums.py").write_text("def test_never():\n    assert False\n")
+    results = Results(tmp_path / "some.jsonl")
+    results.add(sums["2 → 3"], "survived")
+    with pytest.raises(RuntimeError, match=r"should pass compiled.*test_sums\.py::test_never"):
+        try_compiled(list(sums.values()), results, 1, {"sums.py": ("test_sums.py",)})
+
+
+def test_the_files_and_tests_of_the_table_are_there():
+    root = Path(__file__).parents[2]
+    for path, tests in compiled.TESTS.items():
+        assert (root / path).is_file()
+        for test in tests:
+            file, _, name = test.partition("::")
+            assert f"def {name}(" in (root / file).read_text() or not name

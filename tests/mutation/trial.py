@@ -5,6 +5,8 @@ mutated function gets its mutated code. What ran before the fork (a table built 
 object made at collection) saw no mistake. So mutants of lines that run so early are tried the
 fresh way, if the quick way did not kill them: in a fork of a process that has not imported the
 sources yet, with the mutated source instead of the file's.
+
+Both run uncompiled. What runs compiled only is tried the third way, in `compiled`.
 """
 
 from __future__ import annotations

@@ -41,6 +41,21 @@ def test_names_and_configurations_are_keras_s(name):
     assert again.get_config() == ours.get_config()
 
 
+@pytest.mark.parametrize("name", OWN)
+def test_every_argument_is_kept_and_written(name):
+    other = {bool: lambda v: not v, float: lambda v: v / 2 + 0.25, int: lambda v: 1}
+    arguments = {"name": "another", "reduction": "sum", "dtype": "float64"}
+    for argument, parameter in inspect.signature(getattr(losses, name)).parameters.items():
+        if type(parameter.default) in other:
+            arguments[argument] = other[type(parameter.default)](parameter.default)
+        assert argument in arguments or parameter.default is None
+    loss = getattr(losses, name)(**arguments)
+    assert loss.get_config().items() >= arguments.items()
+    assert type(loss).from_config(loss.get_config()).get_config() == loss.get_config()
+    for argument, value in arguments.items():
+        assert getattr(loss, argument) == value
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_of_this_module_is_a_loss_by_itself_or_by_name(name):
     for identifier in (name, getattr(losses, name)):
@@ -212,6 +227,17 @@ def test_a_label_out_of_range_is_named_with_its_place(loss):
         loss([np.nan, 0], predictions)
     with pytest.raises(ValueError, match="one-hot rows go with"):
         loss(np.eye(3)[:2], predictions)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], [0], [[0, 1], [0, 1]], 0])
+def test_labels_that_are_too_many_or_too_few_are_refused(labels):
+    for loss in (
+        losses.SparseCategoricalCrossentropy(),
+        losses.SparseCategoricalCrossentropy(True),
+    ):
+        with pytest.raises(ValueError, match="The labels do not fit the predictions"):
+            loss(labels, np.full((2, 3), 1 / 3))
+    loss.check(np.array([0, 1, 2]), (None, 3))  # of a model, which takes any number of samples
 
 
 def test_embeddings_come_one_to_a_label():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -214,6 +215,20 @@ def test_circle_of_several_classes_with_and_without_partners(seed, gamma, margin
     loss = losses.Circle(gamma, margin, reduction=reduction)
     for weight in (None, rng.uniform(0.5, 2, len(y)), rng.uniform(0.5, 2, (len(y), 1))):
         assert loss_error(loss, y, vectors, weight) <= BOUND
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 1], [0, 1, 1], [0, 1, 2]])
+def test_embeddings_in_one_place_push_each_other_apart(labels):
+    """A similarity of exactly 1 is the kink of the distance: its slope there is the one below."""
+    y, embeddings = np.array(labels), np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    for place in (embeddings, embeddings[:, ::-1], np.ones((3, 1)) * [1.0, 0.0]):
+        theirs = tf.Variable(place)
+        with tf.GradientTape() as tape:
+            value = keras.losses.Circle(4.0, dtype="float64")(y, theirs)
+        loss = losses.Circle(4.0)
+        assert loss(y, place) == pytest.approx(float(value), rel=1e-12)
+        slopes = tape.gradient(value, theirs).numpy()
+        np.testing.assert_allclose(loss.gradient(y, place), slopes, rtol=1e-12, atol=1e-12)
 
 
 def test_a_batch_without_pairs_has_circle_loss_0_and_no_gradient():

@@ -126,6 +126,8 @@ def test_a_wrapped_function_of_ours_goes_through_its_configuration():
         (np.zeros((4, 3)), np.zeros((4, 3)), metrics.CategoricalAccuracy),
         (np.zeros((4,), int), np.zeros((4, 3)), metrics.SparseCategoricalAccuracy),
         (np.zeros((4, 1), int), np.zeros((4, 3)), metrics.SparseCategoricalAccuracy),
+        (np.zeros((1, 1), int), np.zeros((1, 3)), metrics.SparseCategoricalAccuracy),
+        (np.zeros((1, 3)), np.zeros((1, 3)), metrics.CategoricalAccuracy),
     ],
 )
 def test_accuracy_is_the_kind_that_fits_the_targets(y_true, y_pred, kind):

@@ -111,6 +111,13 @@ def test_kernels_of_depthwise_conv2d_are_exact(dtype, threads, case):
         assert np.array_equal(ours, exact)
 
 
+@pytest.mark.parametrize("images", [1, 15, 16, 40, 70])
+def test_images_of_one_line_are_cut_into_tiles_of_several(images):
+    x, kernel = some(1, (images, 3, 4, 16)), some(2, (3, 3, 16, 1))
+    got = kernels.depthwise_conv2d(x.astype(np.float32), kernel.astype(np.float32))
+    assert np.array_equal(got, formulas.depthwise_conv2d(x, kernel))
+
+
 @given(depthwise_convolutions())
 def test_the_gradients_of_depthwise_conv2d_are_its_adjoints(case):
     x, kernel, arguments = case

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scratchnet import config
 from scratchnet.ops import formulas, kernels
 from scratchnet.ops.formulas.winograd import TRANSFORMS, winograd_conv2d
-from scratchnet.ops.kernels.choice import algorithm
+from scratchnet.ops.kernels.choice import PASSES, algorithm
 
 PADDINGS = st.sampled_from(["valid", "same"])
 
@@ -125,6 +125,20 @@ def test_float64_and_shapes_that_it_is_not_made_for_are_never_transformed(which)
     ):
         arguments = {"input_shape": IMAGES, "kernel_shape": KERNEL} | changed
         assert algorithm(which, **arguments) == "blocks", changed
+
+
+def test_it_counts_the_cells_that_are_computed():
+    """From 192 squares of outputs on: those of the image for its gradient, else those of y."""
+    arguments = (3, 16, 16, 64), (3, 3, 64, 64)
+    chosen = {which: algorithm(which, *arguments) for which in PASSES}
+    assert chosen == {
+        "forward": "blocks",
+        "input gradient": "winograd_2x2",
+        "kernel gradient": "blocks",
+    }
+    assert {algorithm(which, *arguments, padding="same") for which in PASSES} == {"winograd_2x2"}
+    fewer = (3, 14, 16, 64), (3, 3, 64, 64)
+    assert {algorithm(which, *fewer, padding="same") for which in PASSES} == {"blocks"}
 
 
 def test_gradients_of_photographs_are_scattered():

@@ -233,6 +233,12 @@ def test_float16_gradients_do_not_overflow_in_their_norm():
     np.testing.assert_allclose(weight.value, [-0.6, -0.8], rtol=1e-3)
 
 
+def test_an_optimizer_says_what_it_lacks():
+    weight = Variable(np.ones(3))
+    with pytest.raises(NotImplementedError, match=r"Optimizer does not define update\(p, g, lr"):
+        optimizers.Optimizer(0.1).apply([np.ones(3)], [weight])
+
+
 def test_a_step_without_weights_is_none():
     optimizer = optimizers.SGD(0.1)
     optimizer.apply([], [])

@@ -92,8 +92,7 @@ def winograd_conv2d(
     rows, columns = -(-oh // m), -(-ow // m)  # of tiles
     padded = np.zeros((n, rows * m + 2, columns * m + 2, c), x.dtype)
     top, left = window.pad_rows[0], window.pad_columns[0]
-    inside = x[:, : padded.shape[1] - top, : padded.shape[2] - left]
-    padded[:, top : top + inside.shape[1], left : left + inside.shape[2]] = inside
+    padded[:, top : top + x.shape[1], left : left + x.shape[2]] = x
     # d[n, i, j, :, :, c] is the tile (i, j) of m + 2 rows and columns
     d = np.lib.stride_tricks.sliding_window_view(padded, (m + 2, m + 2), axis=(1, 2))
     d = d[:, ::m, ::m].transpose(0, 1, 2, 4, 5, 3)

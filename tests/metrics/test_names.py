@@ -30,7 +30,7 @@ FUNCTIONS = [name for name in metrics.__all__ if name[0].islower() and name not 
 @pytest.fixture(autouse=True)
 def no_numbers_behind_names():
     reset_names()
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
 
 
 def both(name):

@@ -175,7 +175,8 @@ class _Session:
         sure, unsure = [], []
         for mutant in self.mutants:
             if not (self.results.outcome(mutant) or mutant.at_import):
-                (sure if ran[mutant.path].isdisjoint(mutant.statement) else unsure).append(mutant)
+                early = mutant.nested or not ran[mutant.path].isdisjoint(mutant.statement)
+                (unsure if early else sure).append(mutant)
         _try_all("quickly", sure, reach, self.results, self.jobs, attempt, "survived")
         _try_all("quickly", unsure, reach, self.results, self.jobs, attempt, "unsure")
         killers = {self.results.killer(mutant) for mutant in sure + unsure}

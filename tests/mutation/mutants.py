@@ -74,6 +74,7 @@ class Mutant:
     function: str  # the outermost function around it, as `Class.method`, or ""
     body: range  # the lines of that function
     at_import: bool  # it runs while the module is imported: a constant, a default, a class body
+    nested: bool  # it is in a function within that one, of which the module may have made some
     where: str  # the line of source
     change: str
     twin: int  # which of those with the same function, line of source and change
@@ -97,7 +98,8 @@ def mutants_of(path: str) -> list[Mutant]:
         function, body, inside = _outermost_function(edit)
         where = lines[line - 1].strip()
         twin = (function, where, change)
-        place = (line, _head(edit.statement), function, body, not inside)
+        nested = sum(isinstance(scope, _Function) for scope in edit.scopes) > 1
+        place = (line, _head(edit.statement), function, body, not inside, nested)
         found.append(Mutant(path, number, *place, where, change, twins[twin]))
         twins[twin] += 1
     return found

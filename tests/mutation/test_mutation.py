@@ -32,6 +32,17 @@ def unread() -> bool:
     return True
 '''
 
+MADE_AT_IMPORT = """def maker():
+    def scaled(x):
+        if x > 4:
+            raise ValueError("5 is too large")
+        return x + 2
+    return scaled
+
+
+scaled = maker()
+"""
+
 TEST = """import pytest
 from thing import scaled
 
@@ -52,7 +63,8 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_kills_and_survivors_are_told_apart(project):
+def run_on_thing():
+    """The whole command on `thing.py`, and what it has printed."""
     root = Path(__file__).parents[2]
     command = ["-m", "tests.mutation", "thing.py", "--tests", "test_thing.py"]
     command += ["--preload", "hypothesis", "--results", "all.jsonl", "--report", "report.md"]
@@ -63,6 +75,11 @@ def test_kills_and_survivors_are_told_apart(project):
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_kills_and_survivors_are_told_apart(project):
+    printed = run_on_thing()
     results = Results(project / "all.jsonl")
     assert {mutant.change: results.outcome(mutant) for mutant in mutants_of("thing.py")} == {
         "3 → 4": "survived",
@@ -75,8 +92,19 @@ def test_kills_and_survivors_are_told_apart(project):
         "return True → return None": "survived",
         "True → False": "survived",
     }
-    assert "| all | 9 | 9 | 5 | 0 | 0 | 0 | 4 | 0 | 55.6% | 55.6% |" in done.stdout
-    assert (project / "report.md").read_text() in done.stdout
+    assert "| all | 9 | 9 | 5 | 0 | 0 | 0 | 4 | 0 | 55.6% | 55.6% |" in printed
+    assert (project / "report.md").read_text() in printed
+
+
+def test_a_function_that_another_made_at_import_is_judged_too(project):
+    (project / "thing.py").write_text(MADE_AT_IMPORT)
+    (project / "test_thing.py").write_text(TEST.replace("scaled(1) == 2", "scaled(1) == 3"))
+    run_on_thing()
+    results = Results(project / "all.jsonl")
+    outcomes = {mutant.change: results.outcome(mutant) for mutant in mutants_of("thing.py")}
+    assert outcomes.pop("x > 4 → x >= 4") == "survived"
+    assert outcomes
+    assert set(outcomes.values()) == {"killed"}
 
 
 def test_a_mutant_is_one_change_and_keeps_every_line_in_its_place(project):

@@ -2,9 +2,10 @@
 
 The quick way serves nearly all: every test is collected once, and in a fork of that session the
 mutated function gets its mutated code. What ran before the fork (a table built at import, an
-object made at collection) saw no mistake. So mutants of lines that run so early are tried the
-fresh way, if the quick way did not kill them: in a fork of a process that has not imported the
-sources yet, with the mutated source instead of the file's.
+object made at collection) saw no mistake, and a function that another has made keeps its code. So
+mutants of lines that run so early, and of functions within functions, are tried the fresh way, if
+the quick way did not kill them: in a fork of a process that has not imported the sources yet, with
+the mutated source instead of the file's.
 
 Both run uncompiled. What runs compiled only is tried the third way, in `compiled`.
 """

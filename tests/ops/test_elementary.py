@@ -120,6 +120,6 @@ def test_kernels_meet_the_formulas_at_odd_numbers(name, dtype):
     x = ODD.astype(dtype)
     with np.errstate(all="ignore"):
         expected = getattr(formulas, name)(x)
-    got = getattr(kernels, name)(x)
+        got = getattr(kernels, name)(x)
     tolerance = 1e-6 if dtype == np.float32 else 1e-14
     np.testing.assert_allclose(got, expected, rtol=tolerance, atol=1e-42)

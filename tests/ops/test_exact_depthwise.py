@@ -225,7 +225,8 @@ def test_a_nan_is_the_maximum_of_its_map_and_makes_its_gradient_nan(implementati
     x[0, 1, 2, 0] = np.nan
     y = implementation.global_max_pool2d(x)
     assert np.isnan(y).tolist() == [[True, False], [False, False]]
-    dx = implementation.global_max_pool2d_backward(np.ones_like(y), x)
+    with np.errstate(all="ignore"):  # uncompiled, the kernel divides by 0 in NumPy
+        dx = implementation.global_max_pool2d_backward(np.ones_like(y), x)
     assert np.isnan(dx[0, :, :, 0]).all()
     assert np.isfinite(dx[1]).all()
     assert np.isfinite(dx[0, :, :, 1]).all()

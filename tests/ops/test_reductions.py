@@ -24,8 +24,9 @@ def integers(shape, dtype, seed=0):
 def test_maxima_of_maps_are_those_of_the_formula(shape, dtype):
     x, dy = integers(shape, dtype), integers((shape[0], shape[-1]), dtype, 1)
     for values in (x, np.where(x == 3, np.nan, x).astype(dtype)):
-        y, dx = kernels.global_max_pool2d(values), kernels.global_max_pool2d_backward(dy, values)
-        with np.errstate(all="ignore"):
+        y = kernels.global_max_pool2d(values)
+        with np.errstate(all="ignore"):  # uncompiled, the kernel divides by 0 in NumPy as well
+            dx = kernels.global_max_pool2d_backward(dy, values)
             expected = formulas.global_max_pool2d_backward(dy, values)
         np.testing.assert_array_equal(y, formulas.global_max_pool2d(values))
         np.testing.assert_array_equal(dx, expected)
@@ -73,11 +74,11 @@ def test_distributions_over_the_last_axis_are_the_formulas(name, shape, dtype):
 def test_a_row_without_a_distribution_is_nan_and_the_others_are_not(name, odd):
     x = np.zeros((3, 5), np.float32)
     x[1, 2] = odd
-    y = getattr(kernels, name)(x)
+    with np.errstate(all="ignore"):
+        y, expected = getattr(kernels, name)(x), getattr(formulas, name)(x)
     assert np.isnan(y[1]).any()
     assert np.isfinite(y[[0, 2]]).all()
-    with np.errstate(all="ignore"):
-        np.testing.assert_allclose(y, getattr(formulas, name)(x), rtol=1e-6)
+    np.testing.assert_allclose(y, expected, rtol=1e-6)
 
 
 @DTYPES

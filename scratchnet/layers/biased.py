@@ -18,8 +18,9 @@ from scratchnet.variable import Variable
 class BiasedLayer(Layer):
     """Base of layers that compute y = f(z + b), where the subclass makes z from x with kernels.
 
-    A subclass defines `build_kernels(input_shape)`, `apply_kernels(x) -> (z, saved)` and
-    `apply_kernels_backward(dz, saved, needs_dx) -> (dx, gradients of the kernels)`.
+    A subclass defines `build_kernels(input_shape)`, `apply_kernels(x) -> (z, saved)` with a z that
+    is a new array, and `apply_kernels_backward(dz, saved, needs_dx) -> (dx, gradients of the
+    kernels)`.
     """
 
     def __init__(
@@ -70,15 +71,27 @@ class BiasedLayer(Layer):
             )
 
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
-        z, saved = self.forward_logits(x, training)
-        y, kept = self.activation.forward(z)
-        return y, (saved, kept)
+        if self.bias is None or not self.one_pass:
+            z, saved = self.forward_logits(x, training)
+            y, kept = self.activation.forward(z)
+            return y, (saved, kept)
+        z, saved = self.apply_kernels(x)
+        y = ops.bias_add_relu(z, self.bias.value, out=z)
+        return y, (saved, y)
 
     def backward(
         self, dy: np.ndarray, saved: Saved, needs_dx: bool = True
     ) -> tuple[np.ndarray | None, Gradients]:
         of_kernels, kept = saved
-        return self.backward_logits(self.activation.gradient(dy, kept), of_kernels, needs_dx)
+        if self.bias is None or not self.one_pass:
+            return self.backward_logits(self.activation.gradient(dy, kept), of_kernels, needs_dx)
+        dz, dbias = ops.bias_add_relu_backward(dy, kept)
+        return self._gradients(dz, dbias, of_kernels, needs_dx)
+
+    @property
+    def one_pass(self) -> bool:
+        """Whether there is one operation for the bias, one number a channel, and f together."""
+        return self.activation is activations.relu
 
     @property
     def output_activation(self) -> str | None:  # type: ignore[override]
@@ -87,14 +100,20 @@ class BiasedLayer(Layer):
     def forward_logits(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
         """z + b, before the activation."""
         z, saved = self.apply_kernels(x)
-        return (z if self.bias is None else ops.bias_add(z, self.bias.value)), saved
+        return (z if self.bias is None else ops.bias_add(z, self.bias.value, out=z)), saved
 
     def backward_logits(
         self, dz: np.ndarray, saved: Saved, needs_dx: bool = True
     ) -> tuple[np.ndarray | None, Gradients]:
+        dbias = None if self.bias is None else ops.bias_add_backward(dz)
+        return self._gradients(dz, dbias, saved, needs_dx)
+
+    def _gradients(
+        self, dz: np.ndarray, dbias: np.ndarray | None, saved: Saved, needs_dx: bool
+    ) -> tuple[np.ndarray | None, Gradients]:
         dx, gradients = self.apply_kernels_backward(dz, saved, needs_dx)
-        if self.bias is not None:
-            gradients = [*gradients, ops.bias_add_backward(dz)]
+        if dbias is not None:
+            gradients = [*gradients, dbias]
         return dx, gradients if self.trainable else []
 
     def get_config(self) -> dict[str, Any]:

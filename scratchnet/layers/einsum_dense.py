@@ -122,6 +122,7 @@ class EinsumDense(AffineLayer):
         return ops.einsum_backward(dy, x, kernel, self.equation)
 
     # The bias may lack axes of y or have some of size 1, unlike that of other layers
+    one_pass = False
 
     def forward_logits(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
         z = self.multiply(x, self.kernel.value)

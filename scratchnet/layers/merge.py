@@ -44,8 +44,7 @@ class Merge(SeveralInputs):
         raise NotImplementedError
 
     def forward(self, x: Arrays, training: bool) -> tuple[np.ndarray, Saved]:  # type: ignore[override]
-        rank = max(each.ndim for each in x)
-        xs = [each.reshape(_of_rank(rank, each.shape)) for each in x]
+        xs = of_one_rank(x)
         kept = xs if self.keeps_inputs else [each.shape for each in xs]
         return self.merge(xs), (kept, [each.shape for each in x])
 
@@ -86,8 +85,20 @@ class Add(Merge):
     Source: keras/src/layers/merging/add.py; a residual connection in He et al. (2015).
     """
 
-    def merge(self, xs: Arrays) -> np.ndarray:
-        return ops.add(xs)
+    def forward(  # type: ignore[override]
+        self, x: Arrays, training: bool, relu: bool = False
+    ) -> tuple[np.ndarray, Saved]:
+        """With `relu` the output is max(y, 0), as of a ReLU that follows."""
+        xs = of_one_rank(x)
+        y = ops.add_relu(xs) if relu else ops.add(xs)
+        shapes = [each.shape for each in xs], [each.shape for each in x]
+        return y, (shapes, y if relu else None)
+
+    def backward(  # type: ignore[override]
+        self, dy: np.ndarray, saved: Saved, needs_dx: bool = True
+    ) -> tuple[Arrays, Gradients]:
+        shapes, y = saved
+        return super().backward(dy if y is None else ops.relu_backward(dy, y), shapes)
 
     def merge_backward(self, dy: np.ndarray, kept: Any) -> Arrays:
         return ops.add_backward(dy, kept)
@@ -220,6 +231,12 @@ def maximum(inputs: Any, **kwargs: Any) -> Any:
 def minimum(inputs: Any, **kwargs: Any) -> Any:
     """`Minimum(**kwargs)(inputs)`."""
     return Minimum(**kwargs)(inputs)
+
+
+def of_one_rank(xs: Arrays) -> Arrays:
+    """The arrays with axes of size 1 after the first, as many as the one with most axes has."""
+    rank = max(x.ndim for x in xs)
+    return [x.reshape(_of_rank(rank, x.shape)) for x in xs]
 
 
 def _of_rank(rank: int, shape: Shape) -> Any:

@@ -102,8 +102,11 @@ class BatchNormalization(ScaleAndShiftLayer):
             shape, self.moving_variance_initializer, "moving_variance", trainable=False
         )
 
-    def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
-        x = np.moveaxis(widened(x), self.axis, -1)
+    def forward(
+        self, x: np.ndarray, training: bool, relu: bool = False
+    ) -> tuple[np.ndarray, Saved]:
+        """With `relu` the output is max(y, 0), as of a ReLU that follows."""
+        x = _moved(widened(x), self.axis, -1)
         use_batch = training and self.trainable and x.size > 0  # no samples have no mean
         if use_batch:
             mean, variance = ops.moments(x)
@@ -113,22 +116,30 @@ class BatchNormalization(ScaleAndShiftLayer):
             # Copies: a later update of the moving statistics must not change this backward pass.
             mean, variance = self.moving_mean.numpy(), self.moving_variance.numpy()
         gamma, beta = array_of(self.gamma), array_of(self.beta)
-        y = ops.batch_normalization(x, mean, variance, gamma, beta, self.epsilon)
-        y = np.moveaxis(y, -1, self.axis).astype(self.dtype, copy=False)
-        return y, (x, mean, variance, use_batch)
+        normalize = ops.batch_normalization_relu if relu else ops.batch_normalization
+        y = normalize(x, mean, variance, gamma, beta, self.epsilon)
+        y = _moved(y, -1, self.axis).astype(self.dtype, copy=False)
+        return y, (x, mean, variance, use_batch, relu)
 
     def backward(
         self, dy: np.ndarray, saved: Saved, needs_dx: bool = True
     ) -> tuple[np.ndarray | None, Gradients]:
-        x, mean, variance, use_batch = saved
-        backward = (
-            ops.batch_normalization_backward
-            if use_batch
-            else ops.batch_normalization_inference_backward
-        )
-        dy = np.moveaxis(dy, self.axis, -1)
-        dx, dgamma, dbeta = backward(dy, x, mean, variance, array_of(self.gamma), self.epsilon)
-        dx = np.moveaxis(dx, -1, self.axis).astype(self.dtype, copy=False)
+        x, mean, variance, use_batch, relu = saved
+        dy, gamma = _moved(dy, self.axis, -1), array_of(self.gamma)
+        given = (x, mean, variance, gamma)
+        if use_batch and not relu:
+            gradients = ops.batch_normalization_backward(dy, *given, self.epsilon)
+        elif use_batch:
+            gradients = ops.batch_normalization_relu_backward(
+                dy, *given, array_of(self.beta), self.epsilon
+            )
+        else:
+            if relu:
+                z = ops.batch_normalization(*given, array_of(self.beta), self.epsilon)
+                dy = ops.relu_backward(dy, z)
+            gradients = ops.batch_normalization_inference_backward(dy, *given, self.epsilon)
+        dx, dgamma, dbeta = gradients
+        dx = _moved(dx, -1, self.axis).astype(self.dtype, copy=False)
         return dx, self.gradients(dgamma, dbeta)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -157,3 +168,8 @@ class BatchNormalization(ScaleAndShiftLayer):
             "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
             "synchronized": False,
         }
+
+
+def _moved(x: np.ndarray, source: int, destination: int) -> np.ndarray:
+    """`np.moveaxis`, which takes its time even where there is nothing to move."""
+    return x if source == destination else np.moveaxis(x, source, destination)

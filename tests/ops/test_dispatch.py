@@ -48,16 +48,21 @@ def arguments_of(name, dtype, x=X):
         if way == "_backward":
             return dy, images, kernel, *STRIDES
         return (dy, kernel, *([] if base == "conv2d_transpose" else [images.shape]), *STRIDES)
-    if base == "add":
+    if base in ("add", "add_relu"):
         return ([images, images[..., ::-1], images],)
     if base == "dense":
         (matrix,) = cast(MEAN[:, None] * np.arange(-1, 3))
         return (images[..., ::-1], images, matrix) if way else (images, matrix)
-    if base == "bias_add":
+    if base == "bias_add_relu" and way:
+        return images[::-1], images
+    if base in ("bias_add", "bias_add_relu"):
         return (images,) if way else (images, *cast(GAMMA))
     if base == "batch_normalization":
         first = (images[::-1], images) if way else (images,)
         return *first, *cast(MEAN, VARIANCE, GAMMA), *([] if way else cast(MEAN)), 0.5
+    if base == "batch_normalization_relu":
+        first = (images[::-1], images) if way else (images,)
+        return *first, *cast(MEAN, VARIANCE, GAMMA, MEAN), 0.5
     if base == "layer_normalization":
         (gamma,) = cast(GAMMA.reshape(1, 1, 1, 4))
         first = (images[::-1], images) if way else (images,)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -65,27 +67,40 @@ def blocks(monkeypatch):
 
 
 def kept(blocks):
-    return sum(block.size for block in blocks._free)
+    return sum(size for size, _ in blocks.free())
 
 
 def test_what_is_kept_is_bounded(blocks):
     for size in range(10, 60):
-        blocks.give_back(blocks.take(size))
-        assert kept(blocks) <= 100
+        blocks.take(size)  # and is given back at once
+        assert kept(blocks) <= 100 + size
 
 
 def test_a_step_finds_all_the_memory_that_it_used_before(blocks):
-    step = [blocks.take(size) for size in (70, 80, 90, 80)]
-    for block in step:
-        blocks.give_back(block)
-    again = [blocks.take(size) for size in (80, 80, 90, 70)]
-    assert {id(block) for block in again} == {id(block) for block in step}
-    for block in again:
-        blocks.give_back(block)
+    step = [blocks.take(size)[0] for size in (70, 80, 90, 80)]
+    addresses = {memory.ctypes.data for memory in step}
+    assert len(addresses) == 4
+    del step
+    again = [blocks.take(size)[0] for size in (80, 80, 90, 70)]
+    assert {memory.ctypes.data for memory in again} == addresses
+    del again
     assert kept(blocks) == 320
     other = []
     for _ in range(5):
         other.append(blocks.take(64))
         assert kept(blocks) <= max(100, 320 - 64 * len(other))
-    for block in other:
-        blocks.give_back(block)
+
+
+def test_threads_never_share_memory():
+    def fill(number):
+        for _ in range(300):
+            array = empty(LARGE, np.float32)
+            array.fill(number)
+            time.sleep(0)
+            if not (array == number).all():
+                return False
+            del array
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(fill, range(8)))

@@ -74,6 +74,13 @@ from scratchnet.ops.formulas.dropout import (
 )
 from scratchnet.ops.formulas.einsum import einsum, einsum_backward
 from scratchnet.ops.formulas.embedding import embedding, embedding_backward
+from scratchnet.ops.formulas.fused import (
+    add_relu,
+    batch_normalization_relu,
+    batch_normalization_relu_backward,
+    bias_add_relu,
+    bias_add_relu_backward,
+)
 from scratchnet.ops.formulas.gates import (
     gelu,
     gelu_backward,
@@ -209,6 +216,7 @@ __all__ = [
     "adaptive_max_pool2d_backward",
     "add",
     "add_backward",
+    "add_relu",
     "additive_attention_scores",
     "additive_attention_scores_backward",
     "adjust_brightness",
@@ -232,8 +240,12 @@ __all__ = [
     "batch_normalization",
     "batch_normalization_backward",
     "batch_normalization_inference_backward",
+    "batch_normalization_relu",
+    "batch_normalization_relu_backward",
     "bias_add",
     "bias_add_backward",
+    "bias_add_relu",
+    "bias_add_relu_backward",
     "celu",
     "celu_backward",
     "concatenate",

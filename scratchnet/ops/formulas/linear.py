@@ -30,10 +30,12 @@ def dense_backward(
 
 
 def bias_add(
-    x: Shaped[np.ndarray, "*batch C"], bias: Shaped[np.ndarray, " C"]
+    x: Shaped[np.ndarray, "*batch C"],
+    bias: Shaped[np.ndarray, " C"],
+    out: Shaped[np.ndarray, "*batch C"] | None = None,
 ) -> Shaped[np.ndarray, "*batch C"]:
-    """y = x + b with x: (…, C) and b: (C,)."""
-    return x + bias
+    """y = x + b with x: (…, C) and b: (C,); written to `out`, which may be x, or to a new array."""
+    return np.add(x, bias, out=out)
 
 
 def bias_add_backward(dy: Shaped[np.ndarray, "*batch C"]) -> Shaped[np.ndarray, " C"]:

@@ -32,12 +32,21 @@ from scratchnet.ops.kernels.layer_normalization import (
     layer_normalization,
     layer_normalization_backward,
 )
-from scratchnet.ops.kernels.linear import bias_add, bias_add_backward, dense, dense_backward
-from scratchnet.ops.kernels.merge import add
+from scratchnet.ops.kernels.linear import (
+    bias_add,
+    bias_add_backward,
+    bias_add_relu,
+    bias_add_relu_backward,
+    dense,
+    dense_backward,
+)
+from scratchnet.ops.kernels.merge import add, add_relu
 from scratchnet.ops.kernels.normalization import (
     batch_normalization,
     batch_normalization_backward,
     batch_normalization_inference_backward,
+    batch_normalization_relu,
+    batch_normalization_relu_backward,
     moments,
 )
 from scratchnet.ops.kernels.pooling import (

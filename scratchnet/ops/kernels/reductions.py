@@ -1,6 +1,6 @@
 """Sums and maxima over the rows of a matrix (…, C), in vector registers also where C is small.
 
-The cells of `_LANES` // C rows are one long row: those of one channel in it, C apart, have a sum of
+The cells of `LANES` // C rows are one long row: those of one channel in it, C apart, have a sum of
 their own each, which are added up at the end. These are parts that kernels call.
 """
 
@@ -10,13 +10,30 @@ import numpy as np
 
 from scratchnet.ops.kernels.jit import jit
 
-_LANES = 256  # sums that are under way at a time: enough to keep a core busy
+LANES = 256  # sums that are under way at a time: enough to keep a core busy
+
+
+def _repeat(channels, kind):  # type: ignore[no-untyped-def]
+    # The numbers (C,) again and again, for as many cells as make up a long row
+    row = np.empty(max(1, LANES // len(channels)) * len(channels), kind.dtype)
+    for start in range(0, len(row), len(channels)):
+        for c in range(len(channels)):
+            row[start + c] = channels[c]
+    return row
+
+
+def _add_lanes(lanes, totals):  # type: ignore[no-untyped-def]
+    # totals[c] += the lanes c, c + C, c + 2·C, …
+    channels = len(totals)
+    for start in range(0, len(lanes), channels):
+        for c in range(channels):
+            totals[c] += lanes[start + c]
 
 
 def _sum(cells, totals):  # type: ignore[no-untyped-def]
     # totals[c] += Σ_r cells[r·C + c]; float64 totals of float32 cells
     channels = len(totals)
-    width = max(1, _LANES // channels) * channels
+    width = max(1, LANES // channels) * channels
     lanes = np.zeros(width, totals.dtype)
     whole = len(cells) // width * width
     for start in range(0, whole, width):
@@ -25,16 +42,14 @@ def _sum(cells, totals):  # type: ignore[no-untyped-def]
             lanes[k] += block[k]
     for k in range(whole, len(cells)):
         lanes[k - whole] += cells[k]
-    for start in range(0, width, channels):
-        for c in range(channels):
-            totals[c] += lanes[start + c]
+    add_lanes(lanes, totals)
 
 
 def _largest(cells, best):  # type: ignore[no-untyped-def]
     # best[c] = max_r cells[r·C + c]; NaN where one is
     channels = len(best)
     one = best.dtype.type(min(channels, 1))  # see `pooling`
-    width = min(len(cells), max(1, _LANES // channels) * channels)
+    width = min(len(cells), max(1, LANES // channels) * channels)
     lanes = cells[:width].copy()
     whole = len(cells) // width * width
     for start in range(width, whole, width):
@@ -54,5 +69,7 @@ def _largest(cells, best):  # type: ignore[no-untyped-def]
             best[c] = one * (before if (value <= before) | (before != before) else value)
 
 
+repeated = jit(_repeat, parallel=False)
+add_lanes = jit(_add_lanes, parallel=False)
 sum_cells = jit(_sum, parallel=False)
 largest_cells = jit(_largest, parallel=False)

@@ -18,9 +18,9 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from scratchnet.ops.kernels.blocks import arrays_as_addresses
+from scratchnet.ops.kernels.blocks import PANELS, arrays_as_addresses
 
-_WIDTH = 32  # bytes that are mapped at once
+_WIDTH = 32 * PANELS  # bytes that are mapped at once: of a vector register, of AVX at least
 
 
 def two_sided(matrix: np.ndarray) -> Callable[..., None]:

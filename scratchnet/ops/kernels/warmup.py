@@ -117,6 +117,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         ),
         "bias_add": lambda: kernels.bias_add(matrix, row),
         "bias_add backward": lambda: kernels.bias_add_backward(matrix),
+        "bias_add_relu backward": lambda: kernels.bias_add_relu_backward(matrix, matrix),
         "moments": lambda: kernels.moments(matrix),
         "batch_normalization": lambda: kernels.batch_normalization(matrix, *of_channels, row, 1e-3),
         "batch_normalization backward": lambda: kernels.batch_normalization_backward(

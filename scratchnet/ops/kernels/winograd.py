@@ -27,7 +27,7 @@ from scratchnet.ops.formulas.winograd import TRANSFORMS
 from scratchnet.ops.geometry import Pair
 from scratchnet.ops.kernels.blocks import PANELS, ROWS, multiply, multiply_transposed
 from scratchnet.ops.kernels.jit import CHUNKS, jit
-from scratchnet.ops.kernels.memory import empty, zeros
+from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.patches import (
     FIRST_CHANNEL,
     Tiles,
@@ -74,7 +74,7 @@ def winograd_kernel_gradient(
     count = -(-len(x) * tiles.image_lines // lines)
     size = (m + 2) ** 2 * filters * whole_blocks(channels)
     chunks = max(1, min(CHUNKS, count, _PARTIALS // (size * x.itemsize)))
-    partial = zeros((chunks, size), x.dtype)
+    partial = empty((chunks, size), x.dtype)
     _gradient(dy, x, partial, tiles, of_dy, _block(x, filters, m), m)
     dkernel = empty(kernel_shape, x.dtype)
     _collect(partial, dkernel, m)
@@ -210,6 +210,8 @@ def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, block, m):  # type: ign
     chunks = len(partial)
     for chunk in prange(chunks):
         sums = partial[chunk]
+        for i in range(len(sums)):
+            sums[i] = 0
         scratch = np.empty(tiles.scratch, x.dtype)
         d_scratch = np.empty(of_dy.scratch, x.dtype)
         v = np.empty(n * n * block * channels, x.dtype)

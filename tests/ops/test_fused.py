@@ -1,0 +1,165 @@
+"""Two steps in one give what the steps give one after the other, also where numbers are odd."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scratchnet import config
+from scratchnet.ops import formulas, kernels
+
+ODD = [0.0, -0.0, 1e-40, -1e-40, 3.0, -3.0, np.inf, -np.inf, np.nan]
+EPSILON = 1e-3
+
+
+def some(rng, shape, dtype, odd=False):
+    x = rng.standard_normal(shape).astype(dtype)
+    if odd:
+        x.reshape(-1)[rng.integers(0, x.size, 4)] = rng.choice(ODD, 4)
+    return x
+
+
+# From one number on to more than a long row of 256, and to several chunks of those
+shapes = st.tuples(
+    st.lists(st.integers(1, 9), max_size=2), st.sampled_from([1, 2, 3, 6, 16, 100, 256, 300])
+).map(lambda case: (*case[0], case[1]))
+
+
+def same(got, expected, dtype):
+    tolerance = 3e-5 if dtype == np.float32 else 1e-12
+    for ours, exact in zip(got, expected, strict=True):
+        assert ours.dtype == exact.dtype == dtype
+        size = np.abs(exact[np.isfinite(exact)]).max(initial=1)
+        assert np.allclose(ours, exact, rtol=tolerance, atol=tolerance * size, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(seed=st.integers(0, 2**32 - 1), shape=shapes, odd=st.booleans(), into=st.booleans())
+def test_bias_and_relu(dtype, seed, shape, odd, into):
+    rng = np.random.default_rng(seed)
+    x, bias = some(rng, shape, dtype, odd), some(rng, shape[-1:], dtype)
+    expected = formulas.relu(x + bias)
+    for ops in (formulas, kernels):
+        for name, result in (("bias_add", x + bias), ("bias_add_relu", expected)):
+            source = x.copy()
+            y = getattr(ops, name)(source, bias, out=source if into else None)
+            assert (y is source) == into
+            assert np.array_equal(y, result, equal_nan=True)
+            assert into or np.array_equal(source, x, equal_nan=True)
+    dy = some(rng, shape, dtype)
+    dx = formulas.relu_backward(dy, expected)
+    got = kernels.bias_add_relu_backward(dy, expected)
+    assert np.array_equal(got[0], dx)
+    same(got, formulas.bias_add_relu_backward(dy, expected), dtype)
+    same(got, (dx, formulas.bias_add_backward(dx)), dtype)
+
+
+@pytest.mark.parametrize("name", ["bias_add", "bias_add_relu"])
+@pytest.mark.parametrize(
+    "out",
+    [
+        np.empty((4, 6, 3), np.float32)[:, ::2],
+        np.empty((4, 3, 3), ">f4"),
+        np.empty((4, 3, 3), np.float64),
+        np.asfortranarray(np.empty((4, 3, 3), np.float32)),
+    ],
+    ids=["every second", "big-endian", "float64", "Fortran order"],
+)
+def test_results_go_into_any_array_that_can_hold_them(name, out):
+    x = np.arange(-18, 18, dtype=np.float32).reshape(4, 3, 3)
+    bias = np.array([1, 2, 3], np.float32)
+    expected = getattr(formulas, name)(x, bias)
+    assert getattr(kernels, name)(x, bias, out) is out
+    assert np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize("name", ["bias_add", "bias_add_relu"])
+def test_results_do_not_go_into_an_array_that_is_read_only(name):
+    x, bias = np.ones((4, 3), np.float32), np.ones(3, np.float32)
+    out = np.ones((4, 3), np.float32)
+    out.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        getattr(kernels, name)(x, bias, out)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(seed=st.integers(0, 2**32 - 1), shape=shapes, odd=st.booleans(), count=st.integers(1, 3))
+def test_add_and_relu(dtype, seed, shape, odd, count):
+    rng = np.random.default_rng(seed)
+    xs = [some(rng, shape, dtype, odd) for _ in range(count)]
+    expected = formulas.relu(formulas.add(xs))
+    for ops in (formulas, kernels):
+        assert np.array_equal(ops.add_relu(xs), expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=shapes,
+    offset=st.sampled_from([0, 100]),
+    gamma=st.booleans(),
+    beta=st.booleans(),
+    threads=st.sampled_from([1, 2]),
+)
+def test_batch_normalization_and_relu(dtype, seed, shape, offset, gamma, beta, threads):
+    rng = np.random.default_rng(seed)
+    x, dy = some(rng, shape, np.float64) + offset, some(rng, shape, np.float64)
+    weights = [some(rng, shape[-1:], np.float64) if given else None for given in (gamma, beta)]
+    mean, variance = formulas.moments(x)
+    numbers = [
+        None if each is None else each.astype(dtype) for each in (x, mean, variance, *weights)
+    ]
+    exact = [None if each is None else each.astype(np.float64) for each in numbers]
+    before = config.threads()
+    config.set_threads(threads)
+    try:
+        y = kernels.batch_normalization_relu(*numbers, EPSILON)
+        z = kernels.batch_normalization(*numbers, EPSILON)
+        back = kernels.batch_normalization_relu_backward(dy.astype(dtype), *numbers, EPSILON)
+        without = kernels.batch_normalization_backward(
+            formulas.relu_backward(dy.astype(dtype), z), *numbers[:4], EPSILON
+        )
+    finally:
+        config.set_threads(before)
+    assert np.array_equal(y, formulas.relu(z))
+    for one, two in zip(back, without, strict=True):
+        assert np.array_equal(one, two)
+    same([y], [formulas.batch_normalization_relu(*exact, EPSILON).astype(dtype)], dtype)
+    if dtype == np.float64:  # in float32 the sign of a z near 0 is a matter of rounding
+        expected = formulas.batch_normalization_relu_backward(dy, *exact, EPSILON)
+        same(back, expected, dtype)
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 1e-6), (np.float64, 1e-13)])
+@given(seed=st.integers(0, 2**32 - 1), shape=shapes, first=st.sampled_from([0, 1e3, -1e6]))
+def test_moments_do_not_suffer_from_a_cell_that_is_unlike_the_others(
+    dtype, bound, seed, shape, first
+):
+    rng = np.random.default_rng(seed)
+    x = some(rng, (40, *shape), dtype)
+    x[0] += dtype(first)
+    mean, variance = kernels.moments(x)
+    exact = formulas.moments(x.astype(np.longdouble))
+    scale = np.abs(x).max()
+    assert np.abs(mean - exact[0]).max() <= bound * scale
+    assert (np.abs(variance - exact[1]) / exact[1]).max() <= 10 * bound
+
+
+@pytest.mark.parametrize("rows", [1, 15, 16, 17, 5000])
+def test_moments_far_from_zero_keep_their_variance(rows):
+    rng = np.random.default_rng(rows)
+    x = 1e8 + rng.standard_normal((rows, 3))
+    mean, variance = kernels.moments(x)
+    exact = formulas.moments(x.astype(np.longdouble))
+    assert np.allclose(mean, exact[0].astype(float), rtol=4e-16)
+    assert np.allclose(variance, exact[1].astype(float), rtol=1e-13)
+
+
+@pytest.mark.parametrize("value", [0.1, -0.0, 1e100, np.inf, np.nan])
+def test_moments_of_one_value_over_and_over(value):
+    mean, variance = kernels.moments(np.full((1000, 2), value))
+    assert np.allclose(mean, value, equal_nan=True)
+    assert np.allclose(variance, 0 if np.isfinite(value) else np.nan, equal_nan=True)
+    assert not (variance < 0).any()

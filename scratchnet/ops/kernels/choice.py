@@ -20,11 +20,13 @@ import numpy as np
 
 from scratchnet import config
 from scratchnet.ops.geometry import Pair, conv2d_window
-from scratchnet.ops.kernels.blocks import lanes
+from scratchnet.ops.kernels.blocks import PANELS, lanes
 
 _TILES = 192  # of 2×2 outputs at least: fewer, and transforming the kernel costs more than it saves
 _CHANNELS = 64  # and filters together, at least: fewer, and transforming the images does
-_KERNEL = 2**15  # channels times filters at most, for its gradient: sums that stay in a cache
+_MOST = 2**15  # channels times filters, for the kernel's gradient: sums that stay in a cache
+# and at least: where two panels are multiplied at once transforming takes longer than it saves
+_LEAST = 2**11 if PANELS > 1 else 0
 
 WINOGRAD = {"winograd_2x2": 2, "winograd_4x4": 4}  # rows of outputs computed together
 PASSES = ("forward", "input gradient", "kernel gradient")
@@ -78,7 +80,7 @@ def choose(
         and dtype == np.float32
         and shape[0] * prod(-(-size // 2) for size in shape[1:]) >= _TILES
         and channels + filters >= _CHANNELS
-        and (which != "kernel gradient" or channels * filters <= _KERNEL)
+        and (which != "kernel gradient" or _LEAST <= channels * filters <= _MOST)
     ):
         return "winograd_2x2"
     if which == "input gradient" and wanted != "blocks":

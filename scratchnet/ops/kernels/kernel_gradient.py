@@ -5,10 +5,10 @@
 The channels are cut into parts, the filters into groups and the tiles of output lines into chunks;
 a task is one of each and has a sum of its own, so no two threads write to one place and the result
 does not depend on how many there are. Large kernels have parts and groups enough for all threads;
-small ones are cut into chunks, whose sums are added in the end. For each block of W a task adds up
-all patches of a tile in registers. Where cells, or rows of dy, lie a power of two apart they would
-all fall on the same few places of a cache: there they are copied to a scratch, a little further
-apart.
+small ones are cut into chunks, whose sums are added in the end (`chunks_and_groups`). For each
+block of W a task adds up all patches of a tile in registers. Where cells, or rows of dy, lie a
+power of two apart they would all fall on the same few places of a cache: there they are copied to a
+scratch, a little further apart.
 
 Traffic: x is read once a group and dy once a part, by each thread a tile at a time. FLOPs:
 2·N·OH·OW·KH·KW·C·F.
@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from scratchnet import config
 from scratchnet.ops.kernels.blocks import PANELS, lanes, multiply_transposed
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty
@@ -34,7 +35,8 @@ _POSITIONS = 96  # output positions of a tile
 _CHANNELS = 128  # of a part, at most
 _SUMS = 2**18  # bytes of the sums of a task, about: they shall stay in a core's own cache
 _FILTERS = 64  # from so many on dy is packed: rows far apart fall on few places of a cache
-_PARTIALS = 2**22  # bytes of all partial sums together, unless one is larger
+_PARTIALS = 2**20  # bytes of all partial sums together, unless there would be too few
+_TASKS = 4  # at least, so that up to so many threads have work
 
 
 def kernel_gradient(
@@ -51,7 +53,7 @@ def kernel_gradient(
     groups = -(-panels // max(4, min(panels, _SUMS // (rows * width * x.itemsize))))
     count = -(-len(x) * tiles.image_lines // tiles.lines)
     size = rows * panels * width * parts * x.itemsize
-    chunks = max(1, min(-(-CHUNKS // (parts * groups)), count, _PARTIALS // size))
+    chunks, groups = chunks_and_groups(count, size, panels, parts, groups)
     partial = empty((chunks, parts, panels, rows, width), x.dtype)
     cells = np.concatenate([cells, np.full(rows - len(cells), cells[-1])])
     packed = filters >= _FILTERS or filters % width > 0
@@ -59,6 +61,22 @@ def kernel_gradient(
     dkernel = empty(kernel_shape, x.dtype)
     _collect(partial, dkernel.reshape(kh * kw, channels, filters))
     return dkernel
+
+
+def chunks_and_groups(
+    tiles: int, size: int, panels: int, parts: int = 1, groups: int = 1
+) -> tuple[int, int]:
+    """(chunks of the tiles, groups of the panels): enough of both for all threads.
+
+    Each chunk has `size` bytes of partial sums, which are cleared, added to and collected: where
+    they are many there are few chunks. More groups than asked for change no result, only how often
+    x is read, so it is they that depend on the number of threads.
+    """
+    tasks = parts * groups
+    most, least = -(-CHUNKS // tasks), -(-_TASKS // tasks)
+    chunks = min(tiles, most, max(least, _PARTIALS // size))
+    wanted = -(-config.threads() // (parts * chunks))
+    return chunks, max(groups, min(wanted, panels // PANELS))
 
 
 def _channels_of_a_part(channels: int) -> int:

@@ -13,31 +13,25 @@ from numba import prange
 from scratchnet.ops import formulas
 from scratchnet.ops.kernels.jit import CHUNKS, jit, one_blas_thread, ready, served
 from scratchnet.ops.kernels.memory import empty
+from scratchnet.ops.kernels.products import multiply_into
 from scratchnet.ops.kernels.reductions import LANES, add_lanes, repeated, sum_cells
 
-_ROWS = 64  # of a part at least: fewer, and packing the other matrix costs more than the product
-_TERMS = 256  # of a sum in a part at least
+_PARTS = 4  # of a matrix along an axis, at most: each part reads the other matrix anew
 _COLUMNS = 64  # of a part at least
+_ROWS = 256
 
 
 def dense(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """As `formulas.dense`. 2·N·I·O FLOPs for N rows.
 
-    Many rows are cut into parts. Of few rows the sums are cut, so that no two threads read the same
-    weights: parts of x·W are products of some columns of x with the same rows of W, and added up.
+    The columns of y, and where they are many the rows too, are shared out among threads.
     """
     if not (served(x, kernel) and kernel.ndim == 2 and x.shape[-1:] == kernel.shape[:1]):
         return formulas.dense(x, kernel)
-    rows, inputs, outputs = ready(x).reshape(-1, len(kernel)), *kernel.shape
+    rows, outputs = ready(x).reshape(-1, len(kernel)), kernel.shape[1]
     y = empty((len(rows), outputs), rows.dtype)
-    sums = _parts(inputs, _TERMS)
     with one_blas_thread():
-        if sums == 1 or _are_many(rows):
-            _product(rows, ready(kernel), y, _parts(len(rows), _ROWS))
-        else:
-            partial = empty((sums, *y.shape), rows.dtype)
-            _partial_products(rows, ready(kernel), partial)
-            np.sum(partial, axis=0, out=y)
+        _product(rows, ready(kernel), y, _parts(len(rows), _ROWS), _parts(outputs, _COLUMNS))
     return y.reshape(*x.shape[:-1], outputs)
 
 
@@ -50,26 +44,19 @@ def dense_backward(
         return formulas.dense_backward(dy, x, kernel)
     rows, d_rows = ready(x).reshape(-1, len(kernel)), ready(dy).reshape(-1, kernel.shape[1])
     dx, dkernel = empty(rows.shape, rows.dtype), empty(kernel.shape, rows.dtype)
-    columns = _parts(len(kernel), _COLUMNS)
+    inputs = _parts(len(kernel), _COLUMNS)
     with one_blas_thread():
-        if columns == 1 or _are_many(rows):
-            _input_gradient(d_rows, ready(kernel), dx, _parts(len(rows), _ROWS))
-        else:
-            _input_gradient_by_columns(d_rows, ready(kernel), dx, columns)
-        _kernel_gradient(rows, d_rows, dkernel, _parts(len(kernel), _COLUMNS // 2))
+        _input_gradient(d_rows, ready(kernel), dx, _parts(len(rows), _ROWS), inputs)
+        _kernel_gradient(rows, d_rows, dkernel, inputs, _parts(dkernel.shape[1], _ROWS))
     return dx.reshape(x.shape), dkernel
 
 
 def _parts(size: int, least: int) -> int:
     """A power of two, so that two or four threads have equal shares."""
     parts = 1
-    while parts < CHUNKS and size >= 2 * parts * least:
+    while parts < _PARTS and size >= 2 * parts * least:
         parts *= 2
     return parts
-
-
-def _are_many(rows: np.ndarray) -> bool:
-    return len(rows) >= 4 * _ROWS
 
 
 def bias_add(x: np.ndarray, bias: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -127,40 +114,29 @@ def sum_of_rows(rows: np.ndarray) -> np.ndarray:
     return partial.sum(axis=0)
 
 
-def _rows_times_matrix(a, b, y, parts):  # type: ignore[no-untyped-def]
-    rows = len(a)
-    for g in prange(parts):
-        first, end = g * rows // parts, (g + 1) * rows // parts
-        np.dot(a[first:end], b, y[first:end])
+def _rows_times_matrix(x, w, y, parts, columns):  # type: ignore[no-untyped-def]
+    for g in prange(parts * columns):
+        p, q = g // columns, g % columns
+        first, end = p * len(x) // parts, (p + 1) * len(x) // parts
+        left, right = q * y.shape[1] // columns, (q + 1) * y.shape[1] // columns
+        multiply_into(x[first:end], w[:, left:right], y[first:end, left:right])
 
 
-def _products_of_terms(x, w, partial):  # type: ignore[no-untyped-def]
-    parts, inputs = len(partial), len(w)
-    for g in prange(parts):
-        first, end = g * inputs // parts, (g + 1) * inputs // parts
-        np.dot(np.ascontiguousarray(x[:, first:end]), w[first:end], partial[g])
+def _rows_times_turned_matrix(dy, w, dx, parts, columns):  # type: ignore[no-untyped-def]
+    for g in prange(parts * columns):
+        p, q = g // columns, g % columns
+        first, end = p * len(dy) // parts, (p + 1) * len(dy) // parts
+        left, right = q * len(w) // columns, (q + 1) * len(w) // columns
+        multiply_into(dy[first:end], w[left:right].T, dx[first:end, left:right])
 
 
-def _dense_input_gradient(dy, w, dx, parts):  # type: ignore[no-untyped-def]
-    rows = len(dy)
-    for g in prange(parts):
-        first, end = g * rows // parts, (g + 1) * rows // parts
-        np.dot(dy[first:end], w.T, dx[first:end])
-
-
-def _dense_input_gradient_by_columns(dy, w, dx, parts):  # type: ignore[no-untyped-def]
-    inputs = len(w)
-    for g in prange(parts):
-        first, end = g * inputs // parts, (g + 1) * inputs // parts
-        dx[:, first:end] = np.dot(w[first:end], dy.T).T
-
-
-def _dense_kernel_gradient(x, dy, dkernel, parts):  # type: ignore[no-untyped-def]
-    inputs = x.shape[1]
-    for g in prange(parts):
-        first, end = g * inputs // parts, (g + 1) * inputs // parts
-        columns = np.ascontiguousarray(x[:, first:end])
-        np.dot(columns.T, dy, dkernel[first:end])
+def _turned_rows_times_matrix(x, dy, dkernel, parts, columns):  # type: ignore[no-untyped-def]
+    inputs, outputs = dkernel.shape
+    for g in prange(parts * columns):
+        p, q = g // columns, g % columns
+        first, end = p * inputs // parts, (p + 1) * inputs // parts
+        left, right = q * outputs // columns, (q + 1) * outputs // columns
+        multiply_into(x[:, first:end].T, dy[:, left:right], dkernel[first:end, left:right])
 
 
 def _add_to_rows(x, bias, relu, y):  # type: ignore[no-untyped-def]
@@ -202,10 +178,8 @@ def _sum_rows(dy, partial):  # type: ignore[no-untyped-def]
 
 
 _product = jit(_rows_times_matrix, work=4)
-_partial_products = jit(_products_of_terms, work=4)
-_input_gradient = jit(_dense_input_gradient, work=4)
-_input_gradient_by_columns = jit(_dense_input_gradient_by_columns, work=4)
-_kernel_gradient = jit(_dense_kernel_gradient, work=4)
+_input_gradient = jit(_rows_times_turned_matrix, work=4)
+_kernel_gradient = jit(_turned_rows_times_matrix, work=4)
 _add = jit(_add_to_rows)
 _rectified_sum = jit(_rectify_and_sum)
 _sum = jit(_sum_rows)

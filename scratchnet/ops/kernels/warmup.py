@@ -111,10 +111,6 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         ),
         "dense": lambda: kernels.dense(matrix, ones(8, 3)),
         "dense backward": lambda: kernels.dense_backward(ones(2, 3), matrix, ones(8, 3)),
-        "dense of few rows": lambda: kernels.dense(ones(2, 512), ones(512, 3)),
-        "dense of few rows backward": lambda: kernels.dense_backward(
-            ones(2, 3), ones(2, 512), ones(512, 3)
-        ),
         "bias_add": lambda: kernels.bias_add(matrix, row),
         "bias_add backward": lambda: kernels.bias_add_backward(matrix),
         "bias_add_relu backward": lambda: kernels.bias_add_relu_backward(matrix, matrix),

@@ -25,8 +25,9 @@ from numba import prange
 
 from scratchnet.ops.formulas.winograd import TRANSFORMS
 from scratchnet.ops.geometry import Pair
-from scratchnet.ops.kernels.blocks import PANELS, ROWS, multiply, multiply_transposed
-from scratchnet.ops.kernels.jit import CHUNKS, jit
+from scratchnet.ops.kernels.blocks import PANELS, ROWS, lanes, multiply, multiply_transposed
+from scratchnet.ops.kernels.jit import jit
+from scratchnet.ops.kernels.kernel_gradient import chunks_and_groups
 from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.patches import (
     FIRST_CHANNEL,
@@ -41,7 +42,6 @@ from scratchnet.ops.kernels.transforms import two_sided
 _SCRATCH = 2**19  # bytes of V and M of a thread, about
 _POSITIONS = 128  # tiles whose cells are copied at once, about
 _DEPTH = 256  # products added in one chain
-_PARTIALS = 2**23  # bytes of all partial sums of ∂L/∂U together, unless one is larger
 
 
 def winograd_correlate(
@@ -73,9 +73,9 @@ def winograd_kernel_gradient(
     tiles, of_dy = tiles._replace(lines=lines), of_dy._replace(lines=lines)
     count = -(-len(x) * tiles.image_lines // lines)
     size = (m + 2) ** 2 * filters * whole_blocks(channels)
-    chunks = max(1, min(CHUNKS, count, _PARTIALS // (size * x.itemsize)))
+    chunks, groups = chunks_and_groups(count, size * x.itemsize, filters // lanes(x.dtype))
     partial = empty((chunks, size), x.dtype)
-    _gradient(dy, x, partial, tiles, of_dy, _block(x, filters, m), m)
+    _gradient(dy, x, partial, tiles, of_dy, groups, _block(x, filters, m), m)
     dkernel = empty(kernel_shape, x.dtype)
     _collect(partial, dkernel, m)
     return dkernel
@@ -199,19 +199,24 @@ def _correlate_tiles(x, u, y, tiles, block, m, longest):  # type: ignore[no-unty
                                 y[image, i + a, j + b, f] = square[(a * m + b) * filters + f]
 
 
-def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, block, m):  # type: ignore[no-untyped-def]
+def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, groups, block, m):  # type: ignore[no-untyped-def]
     channels, filters = x.shape[3], dy.shape[3]
     width = 64 // x.itemsize
     panels, n = filters // width, m + 2
     depth = (channels + ROWS - 1) // ROWS * ROWS
-    d_apart, apart = block * width, depth * width
+    d_apart = block * width
     lines = len(x) * tiles.image_lines
     tasks = (lines + tiles.lines - 1) // tiles.lines
-    chunks = len(partial)
-    for chunk in prange(chunks):
+    chunks, size = len(partial), depth * width
+    for share in prange(chunks * groups):
+        chunk, group = share // groups, share % groups
+        first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
         sums = partial[chunk]
-        for i in range(len(sums)):
-            sums[i] = 0
+        for entry in range(n * n):
+            start = (entry * panels + first_panel) * size
+            into = sums[start : start + (end_panel - first_panel) * size]
+            for i in range(len(into)):
+                into[i] = 0
         scratch = np.empty(tiles.scratch, x.dtype)
         d_scratch = np.empty(of_dy.scratch, x.dtype)
         v = np.empty(n * n * block * channels, x.dtype)
@@ -229,7 +234,7 @@ def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, block, m):  # type: ign
                 here = positions[first : first + used]
                 _map_input(m, scratch, here, tiles.width * channels, channels, v, block, channels)
                 for t in range(used):
-                    for panel in range(panels):
+                    for panel in range(first_panel, end_panel):
                         start = d_positions[first + t] + panel * width
                         row, place = of_dy.width * filters, (panel * block + t) * width
                         step = block * filters
@@ -243,11 +248,11 @@ def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, block, m):  # type: ign
                             )
                 for entry in range(n * n):
                     of_v = v[entry * block * channels :]
-                    panel = 0
-                    while panel < panels:
-                        wide = panel + PANELS <= panels
+                    panel = first_panel
+                    while panel < end_panel:
+                        wide = panel + PANELS <= end_panel
                         of_d = d[(entry * panels + panel) * block * width :]
-                        into = sums[(entry * panels + panel) * depth * width :]
+                        into = sums[(entry * panels + panel) * size :]
                         multiply_transposed(
                             of_v,
                             sources,
@@ -257,7 +262,7 @@ def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, block, m):  # type: ign
                             width,
                             d_apart,
                             into,
-                            apart,
+                            size,
                             targets,
                             wide,
                         )

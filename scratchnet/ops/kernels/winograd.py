@@ -68,7 +68,7 @@ def winograd_kernel_gradient(
     channels, filters = kernel_shape[2:]
     tiles = _tiles(view, x, m)
     whole = View((tiles.image_lines, tiles.columns), (m, m), tuple(range(m)), tuple(range(m)))
-    of_dy = tiles_of(whole, dy.shape, dy.itemsize, tiles.lines * tiles.columns, pitch=filters)
+    of_dy = tiles_of(whole, dy.shape, dy.itemsize, tiles.lines * tiles.columns)
     lines = min(tiles.lines, of_dy.lines)
     tiles, of_dy = tiles._replace(lines=lines), of_dy._replace(lines=lines)
     count = -(-len(x) * tiles.image_lines // lines)
@@ -207,7 +207,7 @@ def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, groups, block, m):  # t
     d_apart = block * width
     lines = len(x) * tiles.image_lines
     tasks = (lines + tiles.lines - 1) // tiles.lines
-    chunks, size = len(partial), depth * width
+    chunks, size, d_flat = len(partial), depth * width, dy.reshape(-1)
     for share in prange(chunks * groups):
         chunk, group = share // groups, share % groups
         first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
@@ -219,6 +219,7 @@ def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, groups, block, m):  # t
                 into[i] = 0
         scratch = np.empty(tiles.scratch, x.dtype)
         d_scratch = np.empty(of_dy.scratch, x.dtype)
+        d_source = d_scratch if of_dy.copied else d_flat
         v = np.empty(n * n * block * channels, x.dtype)
         d = np.empty(n * n * block * filters, x.dtype)
         cells = np.minimum(np.arange(depth), channels - 1)
@@ -240,11 +241,11 @@ def _kernel_gradient_tiles(dy, x, partial, tiles, of_dy, groups, block, m):  # t
                         step = block * filters
                         if m == 2:
                             _output_back_2(
-                                d_scratch, start, row, filters, d, place, 4 * step, step, width
+                                d_source, start, row, filters, d, place, 4 * step, step, width
                             )
                         else:
                             _output_back_4(
-                                d_scratch, start, row, filters, d, place, 6 * step, step, width
+                                d_source, start, row, filters, d, place, 6 * step, step, width
                             )
                 for entry in range(n * n):
                     of_v = v[entry * block * channels :]

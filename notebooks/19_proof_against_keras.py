@@ -161,12 +161,12 @@ class BatchNormalization(layers.BatchNormalization):
     """With the variance that statisticians like, divided by n − 1."""
 
     def forward(self, x, training):
-        _, (x, mean, variance, use_batch) = super().forward(x, training)
+        _, (x, mean, variance, *rest) = super().forward(x, training)
         n = x.size // x.shape[-1]
         variance = variance * n / (n - 1)
         weights = self.gamma.value, self.beta.value
         y = formulas.batch_normalization(x, mean, variance, *weights, self.epsilon)
-        return y.astype(x.dtype), (x, mean, variance, use_batch)
+        return y.astype(x.dtype), (x, mean, variance, *rest)
 
 
 class Conv2D(layers.Conv2D):

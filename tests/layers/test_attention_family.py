@@ -384,7 +384,8 @@ def test_a_transformer_block_trains_as_in_keras():
     y = layers.add([x, layers.MultiHeadAttention(2, 3, dropout=0.5, seed=1)(x, x)])
     y = layers.concatenate([y, layers.AdditiveAttention()([x, y])])
     model = sn.Model(x, layers.Dense(2)(layers.Flatten()(y)))
-    model.compile(sn.optimizers.SGD(0.125), "mse")
+    # A larger rate diverges from some initial weights, and rounding errors with it
+    model.compile(sn.optimizers.SGD(2**-7), "mse")
     data = random(0, 8, 4, 6), random(1, 8, 2)
     assert weights_after_training(model, *data, steps=4, batch_size=4) <= 1e-9
 

@@ -194,10 +194,14 @@ def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # typ
         source = scratch if tiles.copied else flat
         targets = np.empty(rows, np.int64)
         place_outputs(begin, end, tiles, y.shape, step, rest, targets)
-        # A last panel with unused lanes must not write beyond its filters: it has a place aside
-        edge = np.empty(rows * width if filters % width else 0, x.dtype)
-        edge_targets = np.empty(rows, np.int64)
-        for r in range(rows):
+        # A last panel with unused lanes must not write beyond its filters: it has a place aside.
+        # Where it is the only one, the next row overwrites what was too much, save at the end.
+        aside = 0
+        if panels == 1 and depth <= longest and step == (1, 1):
+            aside = max(0, count - (width + filters - 1) // filters) // ROWS * ROWS
+        edge = np.empty((rows - aside) * width if filters % width else 0, x.dtype)
+        edge_targets = np.empty(rows - aside, np.int64)
+        for r in range(rows - aside):
             edge_targets[r] = r * width
         first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
         for k in range(0, depth, longest):
@@ -205,19 +209,58 @@ def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # typ
             panel = first_panel
             while panel < end_panel:
                 wide = panel + PANELS <= min(end_panel, filters // width)
-                full = (panel + 1) * width <= filters
-                into = out[panel * width :] if full else edge
-                where = targets if full else edge_targets
                 start = (panel * depth + k) * width
-                multiply(
-                    source, positions, cells, k, k_end, w, start, apart, into, where, k > 0, wide
-                )
+                if (panel + 1) * width <= filters:
+                    into = out[panel * width :]
+                    multiply(
+                        source,
+                        positions,
+                        cells,
+                        k,
+                        k_end,
+                        w,
+                        start,
+                        apart,
+                        into,
+                        targets,
+                        k > 0,
+                        wide,
+                    )
+                else:
+                    multiply(
+                        source,
+                        positions[:aside],
+                        cells,
+                        k,
+                        k_end,
+                        w,
+                        start,
+                        apart,
+                        out,
+                        targets,
+                        k > 0,
+                        wide,
+                    )
+                    multiply(
+                        source,
+                        positions[aside:],
+                        cells,
+                        k,
+                        k_end,
+                        w,
+                        start,
+                        apart,
+                        edge,
+                        edge_targets,
+                        k > 0,
+                        wide,
+                    )
                 panel += PANELS if wide else 1
         if filters % width and end_panel == panels:
             f = (panels - 1) * width
-            for r in range(count):
+            for r in range(aside, count):
                 for c in range(filters - f):
-                    out[targets[r] + f + c] = edge[r * width + c]
+                    out[targets[r] + f + c] = edge[(r - aside) * width + c]
 
 
 _pack = jit(_pack_panels)

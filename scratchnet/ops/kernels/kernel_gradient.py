@@ -56,7 +56,7 @@ def kernel_gradient(
     chunks, groups = chunks_and_groups(count, size, panels, parts, groups)
     partial = empty((chunks, parts, panels, rows, width), x.dtype)
     cells = np.concatenate([cells, np.full(rows - len(cells), cells[-1])])
-    packed = filters >= _FILTERS or filters % width > 0
+    packed = filters >= _FILTERS
     _gradient(dy, x, partial, cells, tiles, groups, packed)
     dkernel = empty(kernel_shape, x.dtype)
     _collect(partial, dkernel.reshape(kh * kw, channels, filters))
@@ -98,7 +98,7 @@ def _kernel_gradient_tiles(dy, x, partial, cells, tiles, groups, packed):  # typ
         scratch = np.empty(tiles.scratch, x.dtype)
         source = scratch if tiles.copied else flat
         positions = np.empty(most, np.int64)
-        d_panels = np.empty((end_panel - first_panel) * most * width if packed else 0, x.dtype)
+        d_panels = np.empty((end_panel - first_panel) * most * width, x.dtype)
         targets = np.empty(depth, np.int64)
         for k in range(depth):
             targets[k] = k * width
@@ -112,7 +112,10 @@ def _kernel_gradient_tiles(dy, x, partial, cells, tiles, groups, packed):  # typ
             rows = (end - begin) * tiles.columns
             read_tile(x, begin, end, part * tiles.channels, tiles, scratch, positions[:rows])
             start = begin * tiles.columns * filters
-            if packed:
+            # Unused lanes of a last panel may read the next row, but not beyond the last one
+            beyond = start + (rows - 1) * filters + panels * width > len(d_rows)
+            aside = packed or beyond
+            if aside:
                 for r in range(rows):
                     row = d_rows[start + r * filters : start + (r + 1) * filters]
                     for panel in range(first_panel, end_panel):
@@ -126,12 +129,12 @@ def _kernel_gradient_tiles(dy, x, partial, cells, tiles, groups, packed):  # typ
                                 lane[c] = numbers[c]
                             for c in range(len(numbers), width):
                                 lane[c] = 0
-            step, apart = (width, most * width) if packed else (filters, width)
+            step, apart = (width, most * width) if aside else (filters, width)
             panel = first_panel
             while panel < end_panel:
                 wide = panel + PANELS <= end_panel
                 into = sums[(panel - first_panel) * size :]
-                if packed:
+                if aside:
                     d_panel = d_panels[(panel - first_panel) * apart :]
                 else:
                     d_panel = d_rows[start + panel * width :]

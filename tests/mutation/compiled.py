@@ -33,7 +33,6 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_KERNELS}/blocks.py": (
         f"{_OPS}/test_exact_depthwise.py::test_kernels_of_depthwise_conv2d_are_exact",
         f"{_OPS}/test_exact.py::test_any_number_of_panels_is_exact",
-        f"{_OPS}/test_dense.py",
     ),
     f"{_KERNELS}/compilation.py": (f"{_OPS}/test_compilation.py",),
     f"{_KERNELS}/elementary.py": (f"{_OPS}/test_elementary.py",),
@@ -41,6 +40,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_OPS}/test_threads.py",
         f"{_OPS}/test_exact.py::test_the_layout_of_an_array_does_not_change_the_result",
     ),
+    f"{_KERNELS}/products.py": (f"{_OPS}/test_dense.py",),
     f"{_KERNELS}/threads.py": (f"{_OPS}/test_threads.py",),
     f"{_KERNELS}/transforms.py": (f"{_OPS}/test_winograd.py",),
     f"{_KERNELS}/warmup.py": (f"{_OPS}/test_compilation.py",),

@@ -76,6 +76,13 @@ def test_what_is_kept_is_bounded(blocks):
         assert kept(blocks) <= 100 + size
 
 
+def test_those_that_came_first_go_first_and_no_more_than_must(blocks):
+    for size in (30, 40, 35):
+        blocks.take(size)
+    blocks.take(50)
+    assert [size for size, _ in blocks.free()] == [40, 35, 50]
+
+
 def test_a_step_finds_all_the_memory_that_it_used_before(blocks):
     step = [blocks.take(size)[0] for size in (70, 80, 90, 80)]
     addresses = {memory.ctypes.data for memory in step}

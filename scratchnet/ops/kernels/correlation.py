@@ -209,52 +209,13 @@ def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # typ
             panel = first_panel
             while panel < end_panel:
                 wide = panel + PANELS <= min(end_panel, filters // width)
-                start = (panel * depth + k) * width
+                terms = (cells, k, k_end, w, (panel * depth + k) * width, apart)
                 if (panel + 1) * width <= filters:
                     into = out[panel * width :]
-                    multiply(
-                        source,
-                        positions,
-                        cells,
-                        k,
-                        k_end,
-                        w,
-                        start,
-                        apart,
-                        into,
-                        targets,
-                        k > 0,
-                        wide,
-                    )
+                    multiply(source, positions, *terms, into, targets, k > 0, wide)
                 else:
-                    multiply(
-                        source,
-                        positions[:aside],
-                        cells,
-                        k,
-                        k_end,
-                        w,
-                        start,
-                        apart,
-                        out,
-                        targets,
-                        k > 0,
-                        wide,
-                    )
-                    multiply(
-                        source,
-                        positions[aside:],
-                        cells,
-                        k,
-                        k_end,
-                        w,
-                        start,
-                        apart,
-                        edge,
-                        edge_targets,
-                        k > 0,
-                        wide,
-                    )
+                    multiply(source, positions[:aside], *terms, out, targets, k > 0, wide)
+                    multiply(source, positions[aside:], *terms, edge, edge_targets, k > 0, wide)
                 panel += PANELS if wide else 1
         if filters % width and end_panel == panels:
             f = (panels - 1) * width

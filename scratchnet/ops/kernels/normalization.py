@@ -116,8 +116,8 @@ def _forward(
 ) -> np.ndarray:
     cells = ready(x).reshape(-1)
     y = empty(cells.shape, cells.dtype)
-    shift = np.zeros_like(mean) if beta is None else beta
-    _affine(cells, ready(mean), ready(_scale(variance, gamma, epsilon)), ready(shift), relu, y)
+    weights = _weights(mean, variance, gamma, beta, epsilon)
+    _affine(cells, *weights, relu, y)
     return y.reshape(x.shape)
 
 
@@ -134,20 +134,27 @@ def _backward(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     cells = ready(x).reshape(-1)
     dx, (dgamma, dbeta) = empty(cells.shape, cells.dtype), np.empty((2, len(mean)), cells.dtype)
-    _gradients(
-        ready(dy).reshape(-1),
-        cells,
-        ready(mean),
-        ready(_scale(variance, None, epsilon)),
-        ready(_scale(variance, gamma, epsilon)),
-        np.zeros_like(cells, shape=mean.shape) if beta is None else ready(beta),
-        through_statistics,
-        relu,
-        dx,
-        dgamma,
-        dbeta,
-    )
+    weights = _weights(mean, variance, gamma, beta, epsilon)
+    _gradients(ready(dy).reshape(-1), cells, *weights, through_statistics, relu, dx, dgamma, dbeta)
     return dx.reshape(x.shape), dgamma, dbeta
+
+
+def _weights(
+    mean: np.ndarray,
+    variance: np.ndarray,
+    gamma: np.ndarray | None,
+    beta: np.ndarray | None,
+    epsilon: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.floating]:
+    """(μ, σ², γ, β, ε) as kernels take them."""
+    mean = ready(mean)
+    return (
+        mean,
+        ready(variance),
+        np.ones_like(mean) if gamma is None else ready(gamma),
+        np.zeros_like(mean) if beta is None else ready(beta),
+        mean.dtype.type(epsilon),
+    )
 
 
 def _served(x: np.ndarray, dy: np.ndarray | None, *channels: np.ndarray | None) -> bool:
@@ -161,11 +168,14 @@ def _served(x: np.ndarray, dy: np.ndarray | None, *channels: np.ndarray | None) 
     )
 
 
-def _scale(variance: np.ndarray, gamma: np.ndarray | None, epsilon: float) -> np.ndarray:
-    """γ / √(σ² + ε)."""
-    # A NumPy scalar for ε would make float32 statistics float64, a Python number does not.
-    scale = 1 / np.sqrt(variance + float(epsilon))
-    return scale if gamma is None else gamma * scale
+def _factors_of_channels(variance, gamma, epsilon):  # type: ignore[no-untyped-def]
+    # 1/√(σ² + ε), and γ times that
+    one = variance.dtype.type(1)
+    inverse, scale = np.empty_like(variance), np.empty_like(variance)
+    for c in range(len(variance)):
+        inverse[c] = one / np.sqrt(variance[c] + epsilon)
+        scale[c] = gamma[c] * inverse[c]
+    return inverse, scale
 
 
 def _moments_of_cells(cells, size, mean, variance):  # type: ignore[no-untyped-def]
@@ -204,12 +214,13 @@ def _moments_of_cells(cells, size, mean, variance):  # type: ignore[no-untyped-d
         variance[c] = 0 if squared < 0 else squared  # by rounding
 
 
-def _scale_and_shift(x, mean, scale, shift, relu, y):  # type: ignore[no-untyped-def]
+def _scale_and_shift(x, mean, variance, gamma, beta, epsilon, relu, y):  # type: ignore[no-untyped-def]
     channels = len(mean)
     rows = len(x) // channels
+    _, scale = _factors(variance, gamma, epsilon)
     for g in prange(CHUNKS):
         first, end = g * rows // CHUNKS * channels, (g + 1) * rows // CHUNKS * channels
-        center, factor, more = repeated(mean, x), repeated(scale, x), repeated(shift, x)
+        center, factor, more = repeated(mean, x), repeated(scale, x), repeated(beta, x)
         for start in range(first, end, len(center)):
             row = x[start : min(end, start + len(center))]
             into = y[start : start + len(row)]
@@ -219,17 +230,18 @@ def _scale_and_shift(x, mean, scale, shift, relu, y):  # type: ignore[no-untyped
 
 
 def _batch_norm_gradients(  # type: ignore[no-untyped-def]
-    dy, x, mean, inverse, scale, shift, through_statistics, relu, dx, dgamma, dbeta
+    dy, x, mean, variance, gamma, beta, epsilon, through_statistics, relu, dx, dgamma, dbeta
 ):
-    # With inverse = 1/√(σ² + ε), m rows, and where `relu` says so without the dy of cells whose
-    # output is not positive:
+    # With `inverse` = 1/√(σ² + ε), and where `relu` says so without the dy of cells whose output is
+    # not positive:
     #     dβ = Σ dy,  dγ = Σ dy·(x − μ)·inverse,  dx = scale·dy − (x − μ)·slope − constant
     channels = len(mean)
+    inverse, scale = _factors(variance, gamma, epsilon)
     rows, nothing = len(x) // channels, x.dtype.type(0)
     sums = np.zeros((2, CHUNKS, channels))
     for g in prange(CHUNKS):
         first, end = g * rows // CHUNKS * channels, (g + 1) * rows // CHUNKS * channels
-        center, factor, more = repeated(mean, x), repeated(scale, x), repeated(shift, x)
+        center, factor, more = repeated(mean, x), repeated(scale, x), repeated(beta, x)
         of_dy, of_both = np.zeros(len(center)), np.zeros(len(center))
         for start in range(first, end, len(center)):
             row = x[start : min(end, start + len(center))]
@@ -255,7 +267,7 @@ def _batch_norm_gradients(  # type: ignore[no-untyped-def]
             constant[c] = scale[c] * of_beta / rows
     for g in prange(CHUNKS):
         first, end = g * rows // CHUNKS * channels, (g + 1) * rows // CHUNKS * channels
-        center, factor, more = repeated(mean, x), repeated(scale, x), repeated(shift, x)
+        center, factor, more = repeated(mean, x), repeated(scale, x), repeated(beta, x)
         slopes, constants = repeated(slope, x), repeated(constant, x)
         for start in range(first, end, len(center)):
             row = x[start : min(end, start + len(center))]
@@ -267,6 +279,7 @@ def _batch_norm_gradients(  # type: ignore[no-untyped-def]
                 into[k] = factor[k] * d - apart * slopes[k] - constants[k]
 
 
+_factors = jit(_factors_of_channels, parallel=False)
 _moments = jit(_moments_of_cells)
 _affine = jit(_scale_and_shift)
 _gradients = jit(_batch_norm_gradients)

@@ -8,8 +8,8 @@ import pytest
 from scratchnet import config
 from scratchnet.ops import kernels
 
-# Rows, inputs and outputs: of few nothing is cut, of many rows and columns are, of one BLAS must not
-# be told that its neighbour is nearer than it can be
+# Rows, inputs and outputs: of few nothing is cut, of many rows and columns are; where there is one,
+# BLAS must not be told that its neighbour is nearer than it can be
 SIZES = [(3, 5, 4), (7, 1100, 130), (33, 515, 3), (600, 40, 33), (520, 130, 300)]
 SIZES += [(1, 1, 1), (1, 300, 1), (300, 1, 1), (1, 1, 300), (1, 7, 200), (200, 7, 1)]
 

@@ -273,8 +273,8 @@ class OneHotMeanIoU(MeanIoU):
 
 
 def _label_dtype(dtype: Any) -> str:
-    """An integer or floating dtype; None and "int" mean int64, as in Keras on TensorFlow."""
-    if dtype is None or dtype == "int":
+    """An integer or floating dtype; None means int64, as in Keras on TensorFlow."""
+    if dtype is None:
         return "int64"
     if np.issubdtype(np.dtype(dtype), np.integer):
         return np.dtype(dtype).name

@@ -50,3 +50,10 @@ def test_the_gradient_without_weights_is_that_of_the_samples(name):
     ones = loss.gradient(y, predictions, np.ones(4))
     if name not in ("Dice", "Tversky"):
         assert ones == pytest.approx(ours, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["Huber", "LogCosh", "MeanSquaredError", "MeanAbsoluteError"])
+def test_a_prediction_without_error_has_no_slope_and_is_no_trouble(name):
+    y = np.array([[0.0, 1.0, -2.5]])
+    with np.errstate(all="raise"):
+        assert not getattr(losses, name)().gradient(y, y).any()

@@ -258,3 +258,36 @@ def test_means_and_sums_of_values_of_any_shape(name, values, rank, column, seed)
             weight = weight[..., :1]
         assert value_error(ours(v), theirs(v)) <= 1e-12
         assert value_error(ours(v, weight), theirs(v, weight)) <= 1e-12
+
+
+@pytest.mark.parametrize("kind", ["Precision", "Recall", "TruePositives", "FalsePositives"])
+@pytest.mark.parametrize("thresholds", [[0.0, 0.5, 1.0], [0.0, 0.25, 1.0], [0.0], [1.0]])
+def test_scores_at_the_ends_of_the_thresholds_and_beyond(kind, thresholds):
+    scores = np.array([0.0, 0.0, 0.5, 1.0, 1.0, 1.5, -0.5], np.float32)
+    labels = np.array([1, 0, 1, 1, 0, 1, 0], np.float32)
+    ours, theirs = (getattr(each, kind)(thresholds=thresholds) for each in (metrics, keras.metrics))
+    for metric in (ours, theirs):
+        metric.update_state(labels, scores)
+    assert np.allclose(ours.result(), theirs.result())
+
+
+@pytest.mark.parametrize("thresholds", [[0.0, 0.5], [0.5, 1.0], [0.0, 1.0], [0.5]])
+def test_auc_takes_thresholds_at_the_ends(thresholds):
+    scores, labels = np.linspace(0, 1, 9, dtype=np.float32), np.arange(9) % 3 == 0
+    ours, theirs = (each.AUC(thresholds=thresholds) for each in (metrics, keras.metrics))
+    for metric in (ours, theirs):
+        metric.update_state(labels, scores)
+    assert np.allclose(ours.result(), theirs.result())
+
+
+@pytest.mark.parametrize("regressors", [2, 3])
+def test_r2_is_not_adjusted_where_that_would_divide_by_nothing(regressors):
+    x, y = np.array([[1.0], [2.0], [4.0]]), np.array([[1.0], [2.5], [3.0]])
+    ours, theirs = (each.R2Score(num_regressors=regressors) for each in (metrics, keras.metrics))
+    for metric in (ours, theirs):
+        metric.update_state(x, y)
+    with pytest.warns(UserWarning, match="not adjusted"):
+        result = ours.result()
+    with pytest.warns(UserWarning, match="[Aa]djusted"):
+        expected = float(theirs.result())
+    assert result == pytest.approx(expected)

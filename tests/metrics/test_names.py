@@ -81,3 +81,10 @@ def test_every_function_is_found_by_its_name(name):
     y = np.array([0, 1]) if name.startswith("sparse") else np.eye(3)[:2]
     scores = np.array([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]])
     assert again(y, scores) == wrapped(y, scores)
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if hasattr(keras.metrics, name)])
+def test_defaults_of_functions_are_keras_s(name):
+    ours, theirs = (inspect.signature(getattr(each, name)) for each in (metrics, keras.metrics))
+    for argument, parameter in theirs.parameters.items():
+        assert ours.parameters[argument].default == parameter.default, argument

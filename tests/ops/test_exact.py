@@ -297,6 +297,33 @@ def test_both_ways_to_the_gradient_of_an_image_are_exact(case):
     assert np.array_equal(scattering.scattered_input_gradient(*arguments, *geometry), exact)
 
 
+@pytest.mark.parametrize("kernel_size", [(5, 1), (1, 5), (4, 2)])
+@pytest.mark.parametrize(
+    ("strides", "dilation"), [((1, 1), (1, 1)), ((2, 1), (1, 1)), ((1, 1), (3, 2))]
+)
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_gradients_scattered_to_images_of_several_tiles_are_exact(
+    kernel_size, strides, dilation, padding
+):
+    rng = np.random.default_rng(0)
+    height = 2 * scattering._LINES + 5
+    kernel = rng.integers(-8, 9, (*kernel_size, 2, 3))
+    window = conv2d_window((2, height, 11, 2), kernel.shape, strides, padding, dilation, 1)
+    dy = rng.integers(-8, 9, (2, *window.output, 3))
+    exact = formulas.conv2d_input_gradient(
+        dy, kernel, (2, height, 11, 2), strides, padding, dilation
+    )
+    dx = scattering.scattered_input_gradient(
+        dy.astype(np.float32),
+        kernel.astype(np.float32),
+        (2, height, 11, 2),
+        window,
+        strides,
+        dilation,
+    )
+    assert np.array_equal(dx, exact)
+
+
 @given(
     size=st.tuples(st.integers(1, 40), st.integers(1, 12), st.integers(1, 4)),
     channels=st.sampled_from([3, 512, 4096, 20000]),

@@ -63,6 +63,28 @@ def some(rng_seed, shape):
     return np.random.default_rng(rng_seed).integers(-8, 9, shape)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kernel_size", [(3, 3), (1, 4), (5, 2)])
+@pytest.mark.parametrize(
+    ("strides", "dilation"), [((1, 1), (1, 1)), ((1, 1), (2, 3)), ((2, 1), (1, 1))]
+)
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("channels", [8, 17, 48])
+def test_blocks_of_channels_are_exact(channels, padding, strides, dilation, kernel_size, dtype):
+    rng = np.random.default_rng(0)
+    x = rng.integers(-8, 9, (3, 11, 10, channels))
+    kernel = rng.integers(-8, 9, (*kernel_size, channels, 1))
+    geometry = strides, padding, dilation
+    y = formulas.depthwise_conv2d(x, kernel, *geometry)
+    dy = rng.integers(-8, 9, y.shape)
+    dx, dkernel = formulas.depthwise_conv2d_backward(dy, x, kernel, *geometry)
+    x_f, kernel_f, dy_f = (a.astype(dtype) for a in (x, kernel, dy))
+    assert np.array_equal(kernels.depthwise_conv2d(x_f, kernel_f, *geometry), y)
+    got = kernels.depthwise_conv2d_backward(dy_f, x_f, kernel_f, *geometry)
+    assert np.array_equal(got[0], dx)
+    assert np.array_equal(got[1], dkernel)
+
+
 @given(depthwise_convolutions())
 def test_the_formula_of_depthwise_conv2d_is_the_definition(case):
     x, kernel, (strides, padding, dilation) = case

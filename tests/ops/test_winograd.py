@@ -144,6 +144,8 @@ def test_it_counts_the_cells_that_are_computed():
 def test_gradients_of_photographs_are_scattered():
     assert algorithm("input gradient", (8, 32, 32, 3), (3, 3, 3, 64)) == "scattering"
     assert algorithm("forward", (8, 32, 32, 3), (3, 3, 3, 64)) == "blocks"
+    with config.using_convolution_algorithm("blocks"):
+        assert algorithm("input gradient", (8, 32, 32, 3), (3, 3, 3, 64)) == "blocks"
     assert algorithm("input gradient", (8, 32, 32, 16), (3, 3, 16, 64), (2, 2)) == "blocks"
 
 

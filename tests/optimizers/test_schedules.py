@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -185,3 +187,15 @@ def test_a_schedule_of_one_s_own_says_what_it_lacks():
 def test_an_unknown_schedule_is_answered_with_the_closest():
     with pytest.raises(ValueError, match=r"learning-rate schedule.*mean 'CosineDecay'"):
         schedules.deserialize({"class_name": "CosineDecy", "config": {}})
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_arguments_and_defaults_are_keras_s(name):
+    ours, theirs = (
+        inspect.signature(getattr(each, name)).parameters
+        for each in (schedules, keras.optimizers.schedules)
+    )
+    assert [*ours] == [*theirs]
+    for argument, parameter in theirs.items():
+        if argument != "name":  # None here stands for Keras's name
+            assert ours[argument].default == parameter.default, argument

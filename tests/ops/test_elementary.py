@@ -63,6 +63,13 @@ def test_exp_of_float64_is_within_an_ulp():
     assert ulps(of_each("exp", x), np.exp(x), np.float64) <= 1.5
 
 
+def test_silu_of_float64_is_as_near_as_the_table_says():
+    x = np.linspace(-700, 700, 40001)
+    exact = x.astype(np.longdouble) / (1 + np.exp(-x.astype(np.longdouble)))
+    spacing = np.spacing(np.abs(exact.astype(np.float64)))
+    assert (np.abs(of_each("silu", x) - exact) / spacing).max() <= 2.6
+
+
 @pytest.mark.parametrize("name", ["expm1", "tanh", "log1p"])
 def test_float64_is_the_c_librarys(name):
     x = np.linspace(-1, 0, 101) if name == "expm1" else np.linspace(0, 1, 101)

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from scratchnet import ops
-
 ROOT = Path(__file__).parent.parent
 HEAVY = [
     "tensorflow",
@@ -98,7 +96,3 @@ def test_the_files_that_a_text_names_exist(path):
     text = (ROOT / path).read_text()
     for name in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
         assert (ROOT / name).exists(), name
-
-
-def test_operations_are_listed():
-    assert {"conv2d", "relu_backward", "use", "implementation"} <= set(dir(ops))

@@ -90,7 +90,7 @@ class Thresholds:
         if self.even:
             s = np.clip(np.where(known, scores, 0), 0, 1)
             b = np.ceil(s * self.dtype.type(len(self) - 1)).astype(np.int64)
-            if self.values[0] < 0 or self.values[-1] > 1:  # widened ends: 0 is above the first
+            if self.values[0] < 0:  # widened ends: 0 is above the first
                 b = np.maximum(b, 1)
         else:
             ascending = np.sort(np.asarray(self.values, self.dtype))

@@ -184,3 +184,15 @@ def test_directions_are_those_of_keras():
             continue
         if theirs.__name__ not in ("KLDivergence", "Poisson"):
             assert ours._direction == expected, theirs.__name__
+
+
+def test_a_variable_of_a_metric_of_one_s_own_begins_at_zero_unless_told_otherwise():
+    class Own(metrics.Metric):
+        pass
+
+    metric = Own()
+    assert not metric.add_variable((2,), name="a").value.any()
+    assert not metric.add_variable((2,), None, name="b").value.any()
+    assert metric.add_variable((2,), "ones", name="c").value.all()
+    metric.reset_state()
+    assert not any(variable.value.any() for variable in metric.variables)

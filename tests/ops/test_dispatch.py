@@ -7,6 +7,7 @@ import inspect
 import numpy as np
 import pytest
 
+from scratchnet import ops
 from scratchnet.ops import formulas, kernels
 
 NAMES = [
@@ -154,3 +155,7 @@ def test_arrays_that_do_not_fit_are_refused_or_broadcast_as_by_the_formula(name)
                 continue
             for ours, exact in zip(result_of(kernels, name, cut), expected, strict=True):
                 assert np.allclose(ours, exact, rtol=1e-12, atol=1e-9, equal_nan=True)
+
+
+def test_operations_are_listed():
+    assert {"conv2d", "relu_backward", "use", "implementation"} <= set(dir(ops))

@@ -298,3 +298,33 @@ def test_momentum_averages_where_sgd_adds_up():
         sgd.apply([g], [added])
     assert before[0] - averaged.value == pytest.approx(0.5)  # lr
     assert before[1] - added.value == pytest.approx(2.0)  # lr / (1 − β)
+
+
+NAMELESS = {  # what Keras gives no name of its own
+    "Adafactor": {"kernel_row": "kernel", "kernel_column": "kernel"},
+    "Nadam": {"u_product": "variable"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        *((name, {}) for name in sorted(optimizers.__all__) if hasattr(keras.optimizers, name)),
+        ("SGD", {"momentum": 0.5}),
+        ("RMSprop", {"momentum": 0.5, "centered": True}),
+        ("Adam", {"amsgrad": True}),
+        ("Adam", {"use_ema": True, "gradient_accumulation_steps": 2}),
+    ],
+)
+def test_the_state_has_keras_s_names(name, arguments):
+    if name in ("Optimizer", "schedules") or not isinstance(getattr(optimizers, name), type):
+        return
+    keras.utils.clear_session(free_memory=False)
+    ours, theirs = (getattr(each, name)(**arguments) for each in (optimizers, keras.optimizers))
+    ones = np.ones((3, 4), np.float32)
+    ours.apply([ones], [Variable(ones, "kernel")])
+    theirs.apply([ones], [keras.Variable(ones, name="kernel")])
+    renamed = NAMELESS.get(name, {})
+    assert [renamed.get(v.path, v.path) for v in ours.variables] == [
+        v.path.split("/")[-1] for v in theirs.variables
+    ]

@@ -199,3 +199,30 @@ def test_arguments_and_defaults_are_keras_s(name):
     for argument, parameter in theirs.items():
         if argument != "name":  # None here stands for Keras's name
             assert ours[argument].default == parameter.default, argument
+
+
+REQUIRED = {
+    "ExponentialDecay": (0.1, 10, 0.5),
+    "InverseTimeDecay": (0.1, 10, 0.5),
+    "PolynomialDecay": (0.1, 10),
+    "CosineDecay": (0.1, 10),
+    "CosineDecayRestarts": (0.1, 10),
+    "PiecewiseConstantDecay": ([5], [0.1, 0.2]),
+}
+
+
+@pytest.mark.parametrize("name", sorted(REQUIRED))
+def test_the_name_is_keras_s(name):
+    ours, theirs = (
+        getattr(each, name)(*REQUIRED[name]) for each in (schedules, keras.optimizers.schedules)
+    )
+    assert ours.name == theirs.name
+    assert ours.get_config()["name"] == theirs.get_config()["name"]
+
+
+@pytest.mark.parametrize("name", sorted(set(REQUIRED) - {"PiecewiseConstantDecay"}))
+def test_no_steps_of_decay_are_refused_by_name(name):
+    argument = "first_decay_steps" if name.endswith("Restarts") else "decay_steps"
+    rate, _, *others = REQUIRED[name]
+    with pytest.raises(ValueError, match=rf"{name} received {argument}=0\b"):
+        getattr(schedules, name)(rate, 0, *others)

@@ -85,14 +85,19 @@ class Add(Merge):
     Source: keras/src/layers/merging/add.py; a residual connection in He et al. (2015).
     """
 
+    def merge(self, xs: Arrays) -> np.ndarray:
+        return ops.add(xs)
+
     def forward(  # type: ignore[override]
         self, x: Arrays, training: bool, relu: bool = False
     ) -> tuple[np.ndarray, Saved]:
         """With `relu` the output is max(y, 0), as of a ReLU that follows."""
+        if not relu:
+            y, shapes = super().forward(x, training)
+            return y, (shapes, None)
         xs = of_one_rank(x)
-        y = ops.add_relu(xs) if relu else ops.add(xs)
-        shapes = [each.shape for each in xs], [each.shape for each in x]
-        return y, (shapes, y if relu else None)
+        y = ops.add_relu(xs)
+        return y, (([each.shape for each in xs], [each.shape for each in x]), y)
 
     def backward(  # type: ignore[override]
         self, dy: np.ndarray, saved: Saved, needs_dx: bool = True

@@ -295,3 +295,11 @@ def test_an_unknown_argument_is_named():
         layers.concatenate([ONES, ONES], axes=1)
     with pytest.raises(TypeError, match="mask"):
         layers.Add()([ONES, ONES], mask=None, weight=1)
+
+
+def test_a_sum_of_one_s_own_is_what_its_merge_says():
+    class Doubled(layers.Add):
+        def merge(self, xs):
+            return 2 * super().merge(xs)
+
+    assert np.array_equal(Doubled()([np.ones((1, 2)), np.ones((1, 2))]), [[4, 4]])

@@ -134,19 +134,18 @@ def test_batch_normalization_and_relu(dtype, seed, shape, offset, gamma, beta, t
 
 @pytest.mark.parametrize("given", [(), (0,), (0, 1)])
 def test_numbers_of_the_channels_may_be_big_endian(given):
-    x, dy = np.random.default_rng(0).standard_normal((2, 5, 4)).astype(">f4")
-    mean, variance, *weights = np.arange(1, 17, dtype=">f4").reshape(4, 4)
-    gamma, beta = (weights[i] if i in given else None for i in (0, 1))
+    x, dy = np.random.default_rng(0).standard_normal((2, 5, 4)).astype(np.float32)
+    mean, variance, *weights = np.arange(1, 17, dtype=np.float32).reshape(4, 4)
+    native = (mean, variance, *(weights[i] if i in given else None for i in (0, 1)))
+    swapped = [None if each is None else each.astype(">f4") for each in native]
     for name in ("batch_normalization", "batch_normalization_relu"):
-        arguments = (mean, variance, gamma, beta, EPSILON)
-        y, expected = (getattr(ops, name)(x, *arguments) for ops in (kernels, formulas))
-        assert np.allclose(y, expected, rtol=1e-5, atol=1e-6)
-    arguments = (dy, x, mean, variance, gamma, beta, EPSILON)
-    got, expected = (
-        ops.batch_normalization_relu_backward(*arguments) for ops in (kernels, formulas)
-    )
-    for one, two in zip(got, expected, strict=True):
-        assert np.allclose(one, two, rtol=1e-4, atol=1e-5)
+        operation = getattr(kernels, name)
+        y = operation(x.astype(">f4"), *swapped, EPSILON)
+        assert np.array_equal(y, operation(x, *native, EPSILON))
+    operation = kernels.batch_normalization_relu_backward
+    got = operation(dy.astype(">f4"), x.astype(">f4"), *swapped, EPSILON)
+    for one, two in zip(got, operation(dy, x, *native, EPSILON), strict=True):
+        assert np.array_equal(one, two)
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 1e-6), (np.float64, 1e-13)])

@@ -2,6 +2,9 @@
 
 A cell by cell operation takes as long as it takes to bring its array from memory and back. Kernels
 do both steps while the cell is there. `relu` stands for the plain one, y = max(z, 0).
+
+Shapes, errors and sources are those of the steps, in `linear`, `merge`, `normalization` and
+`rectifiers`.
 """
 
 from __future__ import annotations

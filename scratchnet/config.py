@@ -14,7 +14,7 @@ import numpy as np
 _FLOATS = ("float16", "float32", "float64")
 _floatx = "float32"
 _threads: int | None = None
-_CONVOLUTIONS = ("auto", "blocks", "winograd_2x2", "winograd_4x4")
+_CONVOLUTIONS = ("auto", "blocks", "winograd_2x2", "winograd_2x4", "winograd_4x4")
 _convolution = "auto"
 _here: ContextVar[str | None] = ContextVar("convolution_algorithm", default=None)
 
@@ -112,7 +112,7 @@ def set_convolution_algorithm(name: str) -> None:
 
     Args:
         name: "auto" (least work), "blocks" (sums in the order of the definition), or
-            "winograd_2x2" or "winograd_4x4" for all 3×3 kernels with strides 1.
+            "winograd_2x2", "winograd_2x4" or "winograd_4x4" for all 3×3 kernels with strides 1.
 
     Raises ValueError, and changes nothing, for any other name.
     """

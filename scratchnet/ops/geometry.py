@@ -17,6 +17,7 @@ padding" in the guide to tf.nn.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 Pair = tuple[int, int]
@@ -60,15 +61,26 @@ def window2d(
 
     Raises ValueError when the output would have no cell.
     """
+    return _window2d(tuple(size), tuple(window), tuple(strides), padding, tuple(dilation))
+
+
+@lru_cache(maxsize=1024)
+def _window2d(
+    size: tuple[int, ...],
+    window: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: str,
+    dilation: tuple[int, ...],
+) -> Window:
     rows, columns = (
         output_size(i, k, s, d, padding)
         for i, k, s, d in zip(size, window, strides, dilation, strict=True)
     )
     if rows <= 0 or columns <= 0:
         raise ValueError(
-            f"The output would be empty: a window of {tuple(window)} with strides "
-            f"{tuple(strides)}, dilation {tuple(dilation)} and padding={padding!r} gives "
-            f"({rows}, {columns}) cells on an image of {tuple(size)}. Expected at least one row "
+            f"The output would be empty: a window of {window} with strides {strides}, dilation "
+            f"{dilation} and padding={padding!r} gives ({rows}, {columns}) cells on an image of "
+            f"{size}. Expected at least one row "
             f"and one column: use a smaller window, padding='same' or a larger image."
         )
     pad_rows, pad_columns = (

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from scratchnet import config
 from scratchnet.ops import formulas, kernels
+from scratchnet.ops.kernels.choice import WINOGRAD
 
 ODD = [0.0, -0.0, 1e-40, -1e-40, 3.0, -3.0, np.inf, -np.inf, np.nan]
 EPSILON = 1e-3
@@ -82,6 +83,51 @@ def test_results_do_not_go_into_an_array_that_is_read_only(name):
     out.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         getattr(kernels, name)(x, bias, out)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("algorithm", ["auto", "blocks", *WINOGRAD])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.tuples(st.integers(1, 2), st.integers(3, 9), st.integers(3, 9)),
+    channels=st.sampled_from([(1, 1), (3, 5), (16, 16), (16, 32), (32, 48), (48, 17), (2, 300)]),
+    groups=st.sampled_from([1, 1, 1, 2]),
+    strides=st.sampled_from([(1, 1), (1, 1), (2, 1)]),
+    odd=st.booleans(),
+)
+def test_convolution_and_bias_and_relu(
+    algorithm, dtype, seed, size, channels, groups, strides, odd
+):
+    """The bits of the steps, by every algorithm, also where an image holds a NaN or an infinity."""
+    rng = np.random.default_rng(seed)
+    x = some(rng, (*size, groups * channels[0]), dtype, odd)
+    kernel = some(rng, (3, 3, channels[0], groups * channels[1]), dtype)
+    bias = some(rng, kernel.shape[3:], dtype)
+    for ops in (formulas, kernels):
+        with config.using_convolution_algorithm(algorithm), np.errstate(all="ignore"):
+            z = ops.conv2d(x, kernel, strides, "same", groups=groups)
+            for relu in (False, True):
+                arguments = bias, strides, "same", (1, 1), groups, relu
+                expected = formulas.relu(z + bias) if relu else z + bias
+                y = ops.conv2d_bias(x, kernel, *arguments)
+                assert y.dtype == expected.dtype
+                assert np.array_equal(y, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: np.asfortranarray(a),
+        lambda a: a.astype(">f4"),
+        lambda a: a[..., ::-1],
+    ],
+    ids=["Fortran order", "big-endian", "backwards"],
+)
+def test_convolution_and_bias_of_any_memory(change):
+    rng = np.random.default_rng(0)
+    arrays = [some(rng, shape, np.float32) for shape in ((2, 7, 8, 16), (3, 3, 16, 32), (32,))]
+    expected = kernels.conv2d_bias(*map(np.ascontiguousarray, map(change, arrays)), relu=True)
+    assert np.array_equal(kernels.conv2d_bias(*map(change, arrays), relu=True), expected)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numba
 import numpy as np
 import pytest
@@ -10,8 +12,8 @@ from hypothesis import strategies as st
 
 from scratchnet import config
 from scratchnet.ops import formulas, kernels
-from scratchnet.ops.formulas.winograd import TRANSFORMS, winograd_conv2d
-from scratchnet.ops.kernels.choice import PASSES, algorithm
+from scratchnet.ops.formulas.winograd import TRANSFORMS, transforms, winograd_conv2d
+from scratchnet.ops.kernels.choice import PASSES, WINOGRAD, algorithm
 
 PADDINGS = st.sampled_from(["valid", "same"])
 
@@ -31,7 +33,7 @@ def relative_error(got, exact):
     return np.linalg.norm(got.astype(np.float64) - exact) / np.linalg.norm(exact)
 
 
-@pytest.mark.parametrize("m", TRANSFORMS)
+@pytest.mark.parametrize("m", [*TRANSFORMS, (2, 4), (4, 2)])
 @given(case=images_and_kernels())
 def test_the_formula_of_winograd_is_the_convolution(m, case):
     x, kernel, padding = case
@@ -44,8 +46,18 @@ def test_the_formula_refuses_what_it_is_not_made_for():
     x = np.ones((1, 5, 5, 1))
     with pytest.raises(ValueError, match=r"kernel of shape \(5, 5, 1, 1\).*conv2d takes every"):
         winograd_conv2d(x, np.ones((5, 5, 1, 1)))
-    with pytest.raises(ValueError, match="m=3"):
-        winograd_conv2d(x, np.ones((3, 3, 1, 1)), m=3)
+    for m in (3, (2, 3)):
+        with pytest.raises(ValueError, match=rf"m={re.escape(str(m))}"):
+            winograd_conv2d(x, np.ones((3, 3, 1, 1)), m=m)
+
+
+@pytest.mark.parametrize("points", [[0.0, 1.0, -1.0], [0.0, 1.0, -1.0, 2.0], [0.5, -0.5, 3.0, 2.0]])
+def test_any_different_points_give_transforms_of_the_convolution(points):
+    of_input, of_kernel, of_output = transforms(points)
+    rng = np.random.default_rng(0)
+    d, g = rng.standard_normal(len(points) + 1), rng.standard_normal(3)
+    y = of_output @ ((of_kernel @ g) * (of_input @ d))
+    assert y == pytest.approx(np.correlate(d, g))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -74,7 +86,7 @@ def conv2d_and_gradients(x, kernel, dy, padding, dtype):
     return y, *kernels.conv2d_backward(dy, x, kernel, padding=padding)
 
 
-@pytest.mark.parametrize("name", ["winograd_2x2", "winograd_4x4"])
+@pytest.mark.parametrize("name", WINOGRAD)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(padding=PADDINGS, seed=st.integers(0, 2**32 - 1))
 def test_every_result_is_within_the_published_error(name, dtype, padding, seed):
@@ -95,17 +107,17 @@ def test_every_result_is_within_the_published_error(name, dtype, padding, seed):
         assert relative_error(ours, true) <= limit
 
 
-def test_2x2_outputs_are_as_near_to_the_exact_result_as_sums_in_the_order_of_the_definition():
+def test_larger_tiles_have_larger_errors_and_those_chosen_are_as_near_as_the_definitions_sums():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((4, 16, 16, 64)).astype(np.float32)
     kernel = rng.standard_normal((3, 3, 64, 64)).astype(np.float32)
     exact = formulas.conv2d(x.astype(np.float64), kernel.astype(np.float64), padding="same")
     errors = {}
-    for name in ("blocks", "winograd_2x2", "winograd_4x4"):
+    for name in ("blocks", *WINOGRAD):
         with config.using_convolution_algorithm(name):
             errors[name] = relative_error(kernels.conv2d(x, kernel, padding="same"), exact)
-    assert errors["winograd_2x2"] < 2 * errors["blocks"]
-    assert errors["winograd_2x2"] < errors["winograd_4x4"] < 2e-5
+    assert errors["winograd_2x4"] < 2 * errors["blocks"]
+    assert errors["winograd_2x2"] < errors["winograd_2x4"] < errors["winograd_4x4"] < 1e-6
 
 
 IMAGES, KERNEL = (8, 28, 28, 64), (3, 3, 64, 64)
@@ -113,7 +125,7 @@ IMAGES, KERNEL = (8, 28, 28, 64), (3, 3, 64, 64)
 
 @pytest.mark.parametrize("which", ["forward", "input gradient", "kernel gradient"])
 def test_float64_and_shapes_that_it_is_not_made_for_are_never_transformed(which):
-    assert algorithm(which, IMAGES, KERNEL) == "winograd_2x2"
+    assert algorithm(which, IMAGES, KERNEL) in WINOGRAD
     for changed in (
         {"dtype": "float64"},
         {"strides": (2, 2)},
@@ -137,8 +149,30 @@ def test_it_counts_the_cells_that_are_computed():
         "kernel gradient": "blocks",
     }
     assert {algorithm(which, *arguments, padding="same") for which in PASSES} == {"winograd_2x2"}
+    arguments = (8, 32, 32, 64), (3, 3, 64, 64)
+    assert algorithm("forward", *arguments, padding="same") == "winograd_2x4"
     fewer = (3, 14, 16, 64), (3, 3, 64, 64)
     assert {algorithm(which, *fewer, padding="same") for which in PASSES} == {"blocks"}
+
+
+def test_2x4_outputs_are_computed_together_where_that_is_as_near_to_the_exact_result_as_keras():
+    """From 32 terms of a sum on: channels forward, filters back to the image, else tiles."""
+    images = (16, 32, 32)
+    for channels, filters, expected in (
+        (16, 64, ("winograd_2x2", "winograd_2x4", "winograd_2x4")),
+        (64, 16, ("winograd_2x4", "winograd_2x2", "winograd_2x4")),
+        (32, 32, ("winograd_2x4", "winograd_2x4", "winograd_2x4")),
+        (16, 16, ("blocks", "blocks", "blocks")),
+    ):
+        kernel = 3, 3, channels, filters
+        chosen = tuple(algorithm(w, (*images, channels), kernel, padding="same") for w in PASSES)
+        assert chosen == expected, (channels, filters)
+    few_tiles = (16, 16, 16, 64), (3, 3, 64, 64)  # 512 of 2×4 outputs
+    assert algorithm("kernel gradient", *few_tiles, padding="same") == "winograd_2x2"
+    many_sums = (16, 16, 16, 512), (3, 3, 512, 512)
+    assert algorithm("kernel gradient", *many_sums, padding="same") == "winograd_2x2"
+    many_sums = (8, 14, 14, 512), (3, 3, 512, 512)
+    assert algorithm("kernel gradient", *many_sums, padding="same") == "blocks"
 
 
 def test_gradients_of_photographs_are_scattered():
@@ -147,6 +181,8 @@ def test_gradients_of_photographs_are_scattered():
     with config.using_convolution_algorithm("blocks"):
         assert algorithm("input gradient", (8, 32, 32, 3), (3, 3, 3, 64)) == "blocks"
     assert algorithm("input gradient", (8, 32, 32, 16), (3, 3, 16, 64), (2, 2)) == "blocks"
+    assert algorithm("input gradient", (8, 14, 14, 6), (5, 5, 6, 16)) == "scattering"
+    assert algorithm("input gradient", (8, 14, 14, 6), (5, 5, 6, 16), dilation=(1, 2)) == "blocks"
 
 
 def test_the_choice_can_be_made_by_hand_and_comes_back():

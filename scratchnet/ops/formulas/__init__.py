@@ -80,6 +80,7 @@ from scratchnet.ops.formulas.fused import (
     batch_normalization_relu_backward,
     bias_add_relu,
     bias_add_relu_backward,
+    conv2d_bias,
 )
 from scratchnet.ops.formulas.gates import (
     gelu,
@@ -252,6 +253,7 @@ __all__ = [
     "concatenate_backward",
     "conv2d",
     "conv2d_backward",
+    "conv2d_bias",
     "conv2d_input_gradient",
     "conv2d_kernel_gradient",
     "conv2d_transpose",

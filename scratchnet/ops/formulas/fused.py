@@ -3,8 +3,8 @@
 A cell by cell operation takes as long as it takes to bring its array from memory and back. Kernels
 do both steps while the cell is there. `relu` stands for the plain one, y = max(z, 0).
 
-Shapes, errors and sources are those of the steps, in `linear`, `merge`, `normalization` and
-`rectifiers`.
+Shapes, errors and sources are those of the steps, in `convolution`, `linear`, `merge`,
+`normalization` and `rectifiers`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Shaped
 
+from scratchnet.ops.formulas.convolution import conv2d
 from scratchnet.ops.formulas.linear import bias_add, bias_add_backward
 from scratchnet.ops.formulas.merge import Array, add
 from scratchnet.ops.formulas.normalization import (
@@ -22,6 +24,22 @@ from scratchnet.ops.formulas.normalization import (
     batch_normalization_backward,
 )
 from scratchnet.ops.formulas.rectifiers import relu, relu_backward
+from scratchnet.ops.geometry import Pair
+
+
+def conv2d_bias(
+    x: Shaped[np.ndarray, "N H W C"],
+    kernel: Shaped[np.ndarray, "KH KW CG F"],
+    bias: Shaped[np.ndarray, " F"],
+    strides: Pair = (1, 1),
+    padding: str = "valid",
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    relu: bool = False,
+) -> Shaped[np.ndarray, "N OH OW F"]:
+    """y = x ∗ w + b, or with `relu` max(x ∗ w + b, 0); b: (F,)."""
+    z = conv2d(x, kernel, strides, padding, dilation, groups)
+    return bias_add_relu(z, bias, z) if relu else bias_add(z, bias, z)
 
 
 def bias_add_relu(x: Images, bias: Channels, out: Images | None = None) -> Images:

@@ -9,6 +9,7 @@ from scratchnet.ops.formulas import __all__ as __all__
 from scratchnet.ops.kernels.convolution import (
     conv2d,
     conv2d_backward,
+    conv2d_bias,
     conv2d_input_gradient,
     conv2d_kernel_gradient,
 )

@@ -10,13 +10,18 @@ cell of a patch lies, x being flat. Two products are needed, each of a block of 
 as many columns as fit in two vector registers (`lanes`):
 
     multiply                y block (+)= Σ_k P[r, k]·W[k, :]       forward, backward to the image
-    multiply_transposed     block of W += Σ_r P[r, k]·dy[r, :]     backward to the kernel
+    multiply_transposed     block of W (+)= Σ_r P[r, k]·dy[r, :]   backward to the kernel
 
 The sums stay in registers while k or r runs: with 2·ROWS sums under way the multipliers of a core
 are always busy, and each value that is loaded serves several products. A loop over arrays cannot
 say "keep this in a register", so these two are written in LLVM's own language, which is what Numba
 turns Python into. The functions `_multiply` and `_multiply_transposed` say the same in NumPy; they
 run where Numba does not compile (NUMBA_DISABLE_JIT=1).
+
+Cells are neighbours in memory for many k together, all channels of a tap or of a row of taps. Then
+their addresses need not be looked up, but follow each other: `multiply` is given runs of cells, and
+`multiply_transposed` with `together` blocks of `ROWS_TOGETHER` rows of W that belong to neighbours.
+`multiply_matrix` is for a P that does exist, as an ordinary matrix.
 
 Where a vector register holds a whole row of a block (AVX-512) there is room for the sums of
 `PANELS` = 2 blocks side by side. Each value of P that is loaded then serves two products, and the
@@ -40,6 +45,7 @@ from numba.extending import intrinsic
 from scratchnet.ops.kernels.jit import jit
 
 _WIDTH = 64  # bytes of a row of a block
+_UNROLLED = 4  # terms of a sum that follow each other without a jump
 
 
 def _rows_and_panels() -> tuple[int, int]:
@@ -51,6 +57,7 @@ def _rows_and_panels() -> tuple[int, int]:
 
 
 ROWS, PANELS = _rows_and_panels()
+ROWS_TOGETHER = 1 << (ROWS.bit_length() - 1)  # a power of two: channels often are multiples
 
 
 def lanes(dtype: np.dtype) -> int:
@@ -58,62 +65,105 @@ def lanes(dtype: np.dtype) -> int:
     return _WIDTH // dtype.itemsize
 
 
-def _multiply(x, positions, row, cells, first, end, w, start, apart, y, targets, add):  # type: ignore[no-untyped-def]
-    """y[targets[r] + c] (+)= Σ_k x[positions[r] + cells[k]]·w[start + (k − first)·lanes + c].
+def _multiply(x, positions, row, runs, first, end, length, w, start, apart, y, targets, add):  # type: ignore[no-untyped-def]
+    """y[targets[r] + c] (+)= Σ_j Σ_i x[positions[r] + runs[j] + i]·w[start + k·lanes + c].
 
-    k runs from `first` to `end`, r over the ROWS rows from `row`, c over the lanes; all arrays are
-    flat. Two rows with one target must have one position too. `apart`, the numbers from one panel
-    of w to the next, is of use to `_multiply_wide` only. FLOPs: 2·ROWS·(end − first)·lanes.
+    j runs from `first` to `end`, i over the `length` neighbours of a run, k counts their terms, r
+    runs over the ROWS rows from `row` and c over the lanes; all arrays are flat. Two rows with one
+    target must have one position too. `apart`, the numbers from one panel of w to the next, is of
+    use to `_multiply_wide` only. FLOPs: 2·ROWS·(end − first)·length·lanes.
     """
     width = lanes(x.dtype)
-    patches = x[positions[row : row + ROWS, None] + cells[None, first:end]]
-    block = patches @ w[start : start + (end - first) * width].reshape(-1, width)
+    cells = (runs[first:end, None] + np.arange(length)).reshape(-1)
+    patches = x[positions[row : row + ROWS, None] + cells]
+    block = patches @ w[start : start + len(cells) * width].reshape(-1, width)
     where = targets[row : row + ROWS, None] + np.arange(width)
     y[where] = y[where] + block if add else block
 
 
-def _multiply_wide(x, positions, row, cells, first, end, w, start, apart, y, targets, add):  # type: ignore[no-untyped-def]
+def _multiply_wide(x, positions, row, runs, first, end, length, w, start, apart, y, targets, add):  # type: ignore[no-untyped-def]
     """`_multiply` with PANELS panels of w, whose columns are neighbours in y."""
     for panel in range(PANELS):
         of_w, of_y = start + panel * apart, targets + panel * lanes(x.dtype)
-        _multiply(x, positions, row, cells, first, end, w, of_w, apart, y, of_y, add)
+        _multiply(x, positions, row, runs, first, end, length, w, of_w, apart, y, of_y, add)
 
 
-def _multiply_own(x, positions, row, cells, first, end, w, start, apart, y, targets, add):  # type: ignore[no-untyped-def]
-    """`_multiply` where each lane has patches of its own."""
-    width = lanes(x.dtype)
-    of_row = positions[row : row + ROWS, None, None] + cells[first:end, None] + np.arange(width)
-    block = (x[of_row] * w[start : start + (end - first) * width].reshape(-1, width)).sum(axis=1)
-    where = targets[row : row + ROWS, None] + np.arange(width)
-    y[where] = y[where] + block if add else block
+def _multiply_own(x, positions, row, cells, count, w, start, y, targets):  # type: ignore[no-untyped-def]
+    """y[targets[r] + c] = Σ_k x[positions[r] + cells[k] + c]·w[start + k·lanes + c], k < count."""
+    lane = np.arange(lanes(x.dtype))
+    of_row = positions[row : row + ROWS, None, None] + cells[:count, None] + lane
+    block = (x[of_row] * w[start : start + count * len(lane)].reshape(-1, len(lane))).sum(axis=1)
+    y[targets[row : row + ROWS, None] + lane] = block
 
 
-def _multiply_transposed(x, positions, end, cells, row, dy, step, d_apart, w, apart, targets):  # type: ignore[no-untyped-def]
-    """w[targets[k] + c] += Σ_r x[positions[r] + cells[k]]·dy[r·step + c].
+def _multiply_matrices(a, a0, a_row, depth, b, b0, b_apart, c, c0, c_row, add):  # type: ignore[no-untyped-def]
+    """c[c0 + r·c_row + l] (+)= Σ_k a[a0 + r·a_row + k]·b[b0 + k·lanes + l].
+
+    k runs from 0 to `depth`, r over ROWS rows and l over the lanes: `_multiply` for rows that lie
+    equally far apart. `b_apart` is of use to `_multiply_matrices_wide` only.
+    """
+    rows, first = np.arange(ROWS), np.zeros(1, np.int64)
+    of_a, of_c = a0 + rows * a_row, c0 + rows * c_row
+    _multiply(a, of_a, 0, first, 0, 1, depth, b, b0, b_apart, c, of_c, add)
+
+
+def _multiply_matrices_wide(a, a0, a_row, depth, b, b0, b_apart, c, c0, c_row, add):  # type: ignore[no-untyped-def]
+    """`_multiply_matrices` with PANELS panels of b, whose columns are neighbours in c."""
+    for panel in range(PANELS):
+        of_b, of_c = b0 + panel * b_apart, c0 + panel * lanes(a.dtype)
+        _multiply_matrices(a, a0, a_row, depth, b, of_b, b_apart, c, of_c, c_row, add)
+
+
+def _multiply_transposed(x, positions, end, cells, row, dy, step, d_apart, w, apart, targets, add):  # type: ignore[no-untyped-def]
+    """w[targets[k] + c] (+)= Σ_r x[positions[r] + cells[k]]·dy[r·step + c].
 
     r runs from 0 to `end`, k over the ROWS rows of w from `row`, c over the lanes; all arrays are
     flat. No two rows may have one target. `d_apart` and `apart`, the numbers from one panel of dy
     and of w to the next, are of use to `_multiply_transposed_wide` only. FLOPs: 2·ROWS·end·lanes.
     """
-    width = lanes(x.dtype)
-    patches = x[positions[:end, None] + cells[None, row : row + ROWS]]
-    block = patches.T @ dy[np.arange(end)[:, None] * step + np.arange(width)]
-    w[targets[row : row + ROWS, None] + np.arange(width)] += block
+    rows = slice(row, row + ROWS)
+    _put_transposed(x, positions[:end], cells[rows], dy, step, w, targets[rows], add)
 
 
-def _multiply_transposed_wide(x, positions, end, cells, row, dy, step, d_apart, w, apart, targets):  # type: ignore[no-untyped-def]
-    """`_multiply_transposed` with PANELS panels of dy and of w."""
-    for panel in range(PANELS):
-        of_dy, of_w = dy[panel * d_apart :], targets + panel * apart
-        _multiply_transposed(x, positions, end, cells, row, of_dy, step, d_apart, w, apart, of_w)
+def _multiply_together(x, positions, end, cells, row, dy, step, d_apart, w, apart, targets, add):  # type: ignore[no-untyped-def]
+    """`_multiply_transposed` for ROWS_TOGETHER rows whose cells are neighbours."""
+    rows = slice(row, row + ROWS_TOGETHER)
+    neighbours = cells[row] + np.arange(ROWS_TOGETHER)
+    _put_transposed(x, positions[:end], neighbours, dy, step, w, targets[rows], add)
 
 
-def _multiply_own_transposed(x, positions, end, cells, row, dy, step, d_apart, w, apart, targets):  # type: ignore[no-untyped-def]
+def _put_transposed(x, positions, cells, dy, step, w, targets, add):  # type: ignore[no-untyped-def]
+    lane = np.arange(lanes(x.dtype))
+    patches = x[positions[:, None] + cells]
+    block = patches.T @ dy[np.arange(len(positions))[:, None] * step + lane]
+    where = targets[:, None] + lane
+    w[where] = w[where] + block if add else block
+
+
+def _of_panels(one: Callable[..., None]) -> Callable[..., None]:
+    """The same with PANELS panels of dy and of w."""
+
+    def wide(x, positions, end, cells, row, dy, step, d_apart, w, apart, targets, add):  # type: ignore[no-untyped-def]
+        for panel in range(PANELS):
+            of_dy, of_w = dy[panel * d_apart :], targets + panel * apart
+            one(x, positions, end, cells, row, of_dy, step, d_apart, w, apart, of_w, add)
+
+    return wide
+
+
+_multiply_transposed_wide = _of_panels(_multiply_transposed)
+_multiply_together_wide = _of_panels(_multiply_together)
+
+
+def _multiply_own_transposed(  # type: ignore[no-untyped-def]
+    x, positions, end, cells, row, dy, step, d_apart, w, apart, targets, add
+):
     """`_multiply_transposed` where each lane has patches of its own."""
     lane = np.arange(lanes(x.dtype))
     patches = x[positions[:end, None, None] + cells[row : row + ROWS, None] + lane]
     block = (patches * dy[np.arange(end)[:, None] * step + lane][:, None]).sum(axis=0)
-    w[targets[row : row + ROWS, None] + lane] += block
+    where = targets[row : row + ROWS, None] + lane
+    w[where] = w[where] + block if add else block
 
 
 class _Block:
@@ -123,7 +173,7 @@ class _Block:
         own: whether each lane has patches of its own, or all lanes the same ones.
     """
 
-    def __init__(self, context: Any, builder: ir.IRBuilder, array: Any, own: bool) -> None:
+    def __init__(self, context: Any, builder: ir.IRBuilder, array: Any, own: bool = False) -> None:
         self.context, self.builder, self.own = context, builder, own
         scalar = context.get_value_type(array.dtype)
         count = _WIDTH * 8 // array.dtype.bitwidth
@@ -160,58 +210,115 @@ class _Block:
         )
         return builder.shuffle_vector(one, undefined, ir.Constant(index, [0] * index.count))
 
+    def term(
+        self, vectors: list[ir.Value], factors: list[ir.Value], sums: list[ir.Value]
+    ) -> list[ir.Value]:
+        """The sums with factor_r·vector_p added to that of row r and panel p, all by address."""
+        loaded = [self.load(address) for address in vectors]
+        added: list[ir.Value] = []
+        for factor in factors:
+            value = self.load(factor) if self.own else self.spread(factor)
+            for vector in loaded:
+                added.append(self.builder.call(self.fused, [value, vector, sums[len(added)]]))
+        return added
+
     def sums(
         self,
         first: ir.Value,
         end: ir.Value,
-        vectors: list[ir.Value],
+        state: list[ir.Value],
         step: ir.Value,
         factors: Callable[[ir.Value], list[ir.Value]],
-    ) -> list[list[ir.Value]]:
-        """Σ_i factor_r(i)·vector_p(i) of every panel p and row r; the loop runs at least once.
+        unrolled: int = 1,
+    ) -> list[ir.Value]:
+        """Σ_i factor_r(i)·vector_p(i) added to the sums of every row r and panel p.
 
-        `vectors` are the addresses of the vector_p(first), the others follow `step` numbers apart;
-        `factors(i)` gives the addresses of the ROWS numbers that belong to i.
+        The state has the addresses of the vector_p(first), then the sums; it returns with those of
+        vector_p(end), which follow `step` numbers apart. `factors(i)` gives the addresses of the
+        numbers that belong to i; so many terms follow each other without a jump.
         """
-        builder, zero = self.builder, ir.Constant(self.vector, None)
-        before = builder.block
-        loop, after = (builder.append_basic_block(name) for name in ("sums", "summed"))
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        i = builder.phi(first.type)
-        addresses = [builder.phi(vector.type) for vector in vectors]
-        sums = [[builder.phi(self.vector) for _ in range(ROWS)] for _ in vectors]
-        loaded = [self.load(address) for address in addresses]
-        added: list[list[ir.Value]] = [[] for _ in vectors]
-        for row, factor in enumerate(factors(i)):
-            value = self.load(factor) if self.own else self.spread(factor)
-            for vector, totals, new in zip(loaded, sums, added, strict=True):
-                new.append(builder.call(self.fused, [value, vector, totals[row]]))
-        following = builder.add(i, ir.Constant(i.type, 1))
-        pairs = [(i, first, following)]
-        for address, vector in zip(addresses, vectors, strict=True):
-            pairs.append((address, vector, builder.gep(address, [step])))
-        for totals, new in zip(sums, added, strict=True):
-            pairs += [(total, zero, value) for total, value in zip(totals, new, strict=True)]
-        for value, at_first, later in pairs:
-            value.add_incoming(at_first, before)
-            value.add_incoming(later, loop)
-        builder.cbranch(builder.icmp_signed("<", following, end), loop, after)
-        builder.position_at_end(after)
-        return added
+        builder = self.builder
+        panels = sum(isinstance(value.type, ir.PointerType) for value in state)
 
-    def panels(self, address: ir.Value, apart: ir.Value, count: int) -> list[ir.Value]:
+        def terms(i: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
+            vectors, sums = state[:panels], state[panels:]
+            for number in range(unrolled):
+                at_i = factors(builder.add(i, ir.Constant(i.type, number)))
+                sums = self.term(vectors, at_i, sums)
+                vectors = [builder.gep(vector, [step]) for vector in vectors]
+            return [*vectors, *sums]
+
+        if unrolled == 1:
+            return _loop(builder, first, end, 1, state, terms)
+        count = builder.sub(end, first)
+        rest = builder.srem(count, ir.Constant(count.type, unrolled))
+        whole = builder.sub(end, rest)
+        state = _loop(builder, first, whole, unrolled, state, terms)
+        return self.sums(whole, end, state, step, factors)
+
+    def zeros(self, panels: int, rows: int = ROWS) -> list[ir.Value]:
+        return [ir.Constant(self.vector, None)] * (rows * panels)
+
+    def rows(
+        self, array: ir.Value, places: ir.Value, row: ir.Value, count: int = ROWS
+    ) -> list[ir.Value]:
+        """The addresses that the array `places` gives for so many rows."""
+        numbers = (self.builder.add(row, ir.Constant(row.type, r)) for r in range(count))
+        return [self.at(array, self.entry(places, number)) for number in numbers]
+
+    def places(self, address: ir.Value, apart: ir.Value, count: int) -> list[ir.Value]:
         """The addresses that lie 0, 1, … times `apart` numbers behind one."""
         found = [address]
         for _ in range(count - 1):
             found.append(self.at(found[-1], apart))
         return found
 
+    def put(self, outputs: list[ir.Value], sums: list[ir.Value], add: ir.Value) -> None:
+        """Write to the addresses, or add to what lies there."""
+        with self.builder.if_else(add) as (adding, replacing):
+            with adding:
+                self.add_to(outputs, sums)
+            with replacing:
+                for output, value in zip(outputs, sums, strict=True):
+                    self.store(value, output)
+
     def add_to(self, outputs: list[ir.Value], sums: list[ir.Value]) -> None:
         """Add to what lies at the addresses. All is read before any is written: two may be one."""
         before = [self.load(output) for output in outputs]
         for output, old, new in zip(outputs, before, sums, strict=True):
             self.store(self.builder.fadd(old, new), output)
+
+
+def _loop(
+    builder: ir.IRBuilder,
+    first: ir.Value,
+    end: ir.Value,
+    step: int,
+    state: list[ir.Value],
+    body: Callable[[ir.Value, list[ir.Value]], list[ir.Value]],
+) -> list[ir.Value]:
+    """The state after `state = body(i, state)` for every i of range(first, end, step)."""
+    before = builder.block
+    inside, after = (builder.append_basic_block(name) for name in ("loop", "after"))
+    builder.cbranch(builder.icmp_signed("<", first, end), inside, after)
+    builder.position_at_end(inside)
+    i, *current = (builder.phi(value.type) for value in [first, *state])
+    later = body(i, current)
+    following, last = builder.add(i, ir.Constant(i.type, step)), builder.block
+    builder.cbranch(builder.icmp_signed("<", following, end), inside, after)
+    for value, at_first, then in zip(
+        [i, *current], [first, *state], [following, *later], strict=True
+    ):
+        value.add_incoming(at_first, before)
+        value.add_incoming(then, last)
+    builder.position_at_end(after)
+    results = []
+    for at_first, then in zip(state, later, strict=True):
+        result = builder.phi(then.type)
+        result.add_incoming(at_first, before)
+        result.add_incoming(then, last)
+        results.append(result)
+    return results
 
 
 def arrays_as_addresses(
@@ -226,41 +333,38 @@ def arrays_as_addresses(
     ]
 
 
-def _compiled_multiply(panels: int, own: bool = False) -> Callable[..., Any]:
+def _compiled_multiply(panels: int) -> Callable[..., Any]:
     @intrinsic
     def compiled_multiply(  # type: ignore[no-untyped-def]
-        typing, x, positions, row, cells, first, end, w, start, apart, y, targets, add
+        typing, x, positions, row, runs, first, end, length, w, start, apart, y, targets, add
     ):
         integer = types.intp
-        of_w = (w, integer, integer)
-        signature = types.void(
-            x, positions, integer, cells, integer, integer, *of_w, y, targets, types.b1
-        )
+        of_runs, of_w = (runs, integer, integer, integer), (w, integer, integer)
+        signature = types.void(x, positions, integer, *of_runs, *of_w, y, targets, types.b1)
 
         def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            x, positions, row, cells, first, end, w, start, apart, y, targets, add = (
+            x, positions, row, runs, first, end, length, w, start, apart, y, targets, add = (
                 arrays_as_addresses(context, builder, signature.args, values)
             )
-            block = _Block(context, builder, signature.args[0], own)
-            rows = [builder.add(row, ir.Constant(row.type, r)) for r in range(ROWS)]
-            patches = [block.at(x, block.entry(positions, r)) for r in rows]
-            outputs = [block.at(y, block.entry(targets, r)) for r in rows]
+            block = _Block(context, builder, signature.args[0])
+            patches, outputs = block.rows(x, positions, row), block.rows(y, targets, row)
+            zero = ir.Constant(length.type, 0)
 
-            def factors(k: ir.Value) -> list[ir.Value]:
-                cell = block.entry(cells, k)
-                return [block.at(patch, cell) for patch in patches]
+            def add_run(j: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
+                begin = block.entry(runs, j)
+                begins = [block.at(patch, begin) for patch in patches]
 
-            vectors = block.panels(block.at(w, start), apart, panels)
-            sums = block.sums(first, end, vectors, block.count, factors)
-            for number, of_panel in enumerate(sums):
-                offset = ir.Constant(start.type, number * block.vector.count)
+                def factors(i: ir.Value) -> list[ir.Value]:
+                    return [block.at(patch, i) for patch in begins]
+
+                return block.sums(zero, length, state, block.count, factors, _UNROLLED)
+
+            vectors = block.places(block.at(w, start), apart, panels)
+            state = _loop(builder, first, end, 1, [*vectors, *block.zeros(panels)], add_run)
+            for panel in range(panels):
+                offset = ir.Constant(start.type, panel * block.vector.count)
                 places = [block.at(output, offset) for output in outputs]
-                with builder.if_else(add) as (adding, replacing):
-                    with adding:
-                        block.add_to(places, of_panel)
-                    with replacing:
-                        for place, value in zip(places, of_panel, strict=True):
-                            block.store(value, place)
+                block.put(places, state[panels + panel :: panels], add)
             return context.get_dummy_value()
 
         return signature, generate
@@ -268,32 +372,70 @@ def _compiled_multiply(panels: int, own: bool = False) -> Callable[..., Any]:
     return compiled_multiply
 
 
-def _compiled_multiply_transposed(panels: int, own: bool = False) -> Callable[..., Any]:
+def _compiled_multiply_own() -> Callable[..., Any]:
+    @intrinsic
+    def compiled_multiply_own(typing, x, positions, row, cells, count, w, start, y, targets):  # type: ignore[no-untyped-def]
+        integer = types.intp
+        of_cells = cells, integer
+        signature = types.void(x, positions, integer, *of_cells, w, integer, y, targets)
+
+        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
+            x, positions, row, cells, count, w, start, y, targets = arrays_as_addresses(
+                context, builder, signature.args, values
+            )
+            block = _Block(context, builder, signature.args[0], own=True)
+            patches, outputs = block.rows(x, positions, row), block.rows(y, targets, row)
+
+            def factors(k: ir.Value) -> list[ir.Value]:
+                cell = block.entry(cells, k)
+                return [block.at(patch, cell) for patch in patches]
+
+            state = [block.at(w, start), *block.zeros(1)]
+            zero = ir.Constant(count.type, 0)
+            _, *sums = block.sums(zero, count, state, block.count, factors)
+            for output, value in zip(outputs, sums, strict=True):
+                block.store(value, output)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return compiled_multiply_own
+
+
+def _compiled_multiply_transposed(
+    panels: int, own: bool = False, together: bool = False
+) -> Callable[..., Any]:
+    rows = ROWS_TOGETHER if together else ROWS
+
     @intrinsic
     def compiled_multiply_transposed(  # type: ignore[no-untyped-def]
-        typing, x, positions, end, cells, row, dy, step, d_apart, w, apart, targets
+        typing, x, positions, end, cells, row, dy, step, d_apart, w, apart, targets, add
     ):
         integer = types.intp
         of_dy, of_w = (dy, integer, integer), (w, integer)
-        signature = types.void(x, positions, integer, cells, integer, *of_dy, *of_w, targets)
+        of_cells = cells, integer
+        signature = types.void(x, positions, integer, *of_cells, *of_dy, *of_w, targets, types.b1)
 
         def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            x, positions, end, cells, row, dy, step, d_apart, w, apart, targets = (
+            x, positions, end, cells, row, dy, step, d_apart, w, apart, targets, add = (
                 arrays_as_addresses(context, builder, signature.args, values)
             )
             block = _Block(context, builder, signature.args[0], own)
-            rows = [builder.add(row, ir.Constant(row.type, k)) for k in range(ROWS)]
-            columns = [block.at(x, block.entry(cells, k)) for k in rows]
-            outputs = [block.at(w, block.entry(targets, k)) for k in rows]
+            zero, one = (ir.Constant(end.type, number) for number in (0, 1))
+            outputs = block.rows(w, targets, row, rows)
+            if together:
+                columns = block.places(block.at(x, block.entry(cells, row)), one, rows)
+            else:
+                columns = block.rows(x, cells, row)
 
             def factors(r: ir.Value) -> list[ir.Value]:
                 position = block.entry(positions, r)
                 return [block.at(column, position) for column in columns]
 
-            vectors = block.panels(dy, d_apart, panels)
-            sums = block.sums(ir.Constant(end.type, 0), end, vectors, step, factors)
-            for of_panel in sums:
-                block.add_to(outputs, of_panel)
+            state = [*block.places(dy, d_apart, panels), *block.zeros(panels, rows)]
+            state = block.sums(zero, end, state, step, factors, _UNROLLED if together else 1)
+            for panel in range(panels):
+                block.put(outputs, state[panels + panel :: panels], add)
                 outputs = [block.at(output, apart) for output in outputs]
             return context.get_dummy_value()
 
@@ -302,52 +444,108 @@ def _compiled_multiply_transposed(panels: int, own: bool = False) -> Callable[..
     return compiled_multiply_transposed
 
 
+def _compiled_matrices(panels: int) -> Callable[..., Any]:
+    @intrinsic
+    def compiled_matrices(typing, a, a0, a_row, depth, b, b0, b_apart, c, c0, c_row, add):  # type: ignore[no-untyped-def]
+        integer = types.intp
+        of_a, of_b = (a, integer, integer, integer), (b, integer, integer)
+        signature = types.void(*of_a, *of_b, c, integer, integer, types.b1)
+
+        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
+            a, a0, a_row, depth, b, b0, b_apart, c, c0, c_row, add = arrays_as_addresses(
+                context, builder, signature.args, values
+            )
+            block = _Block(context, builder, signature.args[0])
+            lines = block.places(block.at(a, a0), a_row, ROWS)
+
+            def factors(k: ir.Value) -> list[ir.Value]:
+                return [block.at(line, k) for line in lines]
+
+            state = [*block.places(block.at(b, b0), b_apart, panels), *block.zeros(panels)]
+            zero = ir.Constant(depth.type, 0)
+            state = block.sums(zero, depth, state, block.count, factors, _UNROLLED)
+            for panel, first in enumerate(block.places(block.at(c, c0), block.count, panels)):
+                outputs = block.places(first, c_row, ROWS)
+                block.put(outputs, state[panels + panel :: panels], add)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return compiled_matrices
+
+
 if numba.config.DISABLE_JIT:
     _block, _wide_block = _multiply, _multiply_wide
+    _matrices, _wide_matrices = _multiply_matrices, _multiply_matrices_wide
     _transposed_block, _wide_transposed_block = _multiply_transposed, _multiply_transposed_wide
+    _together, _wide_together = _multiply_together, _multiply_together_wide
     _own_block, _own_transposed_block = _multiply_own, _multiply_own_transposed
 else:
     _block, _wide_block = map(_compiled_multiply, (1, PANELS))
+    _matrices, _wide_matrices = map(_compiled_matrices, (1, PANELS))
     _transposed_block, _wide_transposed_block = map(_compiled_multiply_transposed, (1, PANELS))
-    _own_block, _own_transposed_block = (
-        _compiled_multiply(1, own=True),
-        _compiled_multiply_transposed(1, own=True),
+    _together, _wide_together = (
+        _compiled_multiply_transposed(panels, together=True) for panels in (1, PANELS)
     )
+    _own_block = _compiled_multiply_own()
+    _own_transposed_block = _compiled_multiply_transposed(1, own=True)
 
 
-def _multiply_rows(x, positions, cells, first, end, w, start, apart, y, targets, add, wide):  # type: ignore[no-untyped-def]
+def _multiply_rows(  # type: ignore[no-untyped-def]
+    x, positions, runs, first, end, length, w, start, apart, y, targets, add, wide
+):
     # `_multiply` for all rows, whole blocks of them; `_multiply_wide` where `wide` says so
     for row in range(0, len(positions), ROWS):
+        terms = (runs, first, end, length, w, start, apart, y, targets, add)
         if wide:
-            _wide_block(x, positions, row, cells, first, end, w, start, apart, y, targets, add)
+            _wide_block(x, positions, row, *terms)
         else:
-            _block(x, positions, row, cells, first, end, w, start, apart, y, targets, add)
+            _block(x, positions, row, *terms)
 
 
-def _multiply_rows_transposed(x, positions, end, cells, dy, step, d_apart, w, apart, targets, wide):  # type: ignore[no-untyped-def]
-    # The same for `_multiply_transposed` and all rows of w
-    for row in range(0, len(cells), ROWS):
+def _multiply_rows_of_matrix(a, a0, a_row, rows, depth, b, b0, b_apart, c, c0, c_row, add, wide):  # type: ignore[no-untyped-def]
+    # The same for `_multiply_matrices`
+    for row in range(0, rows, ROWS):
+        of_a, of_c = a0 + row * a_row, c0 + row * c_row
         if wide:
-            _wide_transposed_block(
-                x, positions, end, cells, row, dy, step, d_apart, w, apart, targets
-            )
+            _wide_matrices(a, of_a, a_row, depth, b, b0, b_apart, c, of_c, c_row, add)
         else:
-            _transposed_block(x, positions, end, cells, row, dy, step, d_apart, w, apart, targets)
+            _matrices(a, of_a, a_row, depth, b, b0, b_apart, c, of_c, c_row, add)
+
+
+def _multiply_rows_transposed(  # type: ignore[no-untyped-def]
+    x, positions, end, cells, dy, step, d_apart, w, apart, targets, add, wide, together
+):
+    # The same for `_multiply_transposed` and all rows of w, or for `_multiply_together`
+    terms = (dy, step, d_apart, w, apart, targets, add)
+    if together:
+        for row in range(0, len(cells), ROWS_TOGETHER):
+            if wide:
+                _wide_together(x, positions, end, cells, row, *terms)
+            else:
+                _together(x, positions, end, cells, row, *terms)
+    else:
+        for row in range(0, len(cells), ROWS):
+            if wide:
+                _wide_transposed_block(x, positions, end, cells, row, *terms)
+            else:
+                _transposed_block(x, positions, end, cells, row, *terms)
 
 
 def _multiply_rows_of_channels(x, positions, cells, w, start, y, targets):  # type: ignore[no-untyped-def]
     # `_multiply_own` for all rows and all of their cells
     for row in range(0, len(positions), ROWS):
-        _own_block(x, positions, row, cells, 0, len(cells), w, start, 0, y, targets, False)
+        _own_block(x, positions, row, cells, len(cells), w, start, y, targets)
 
 
 def _multiply_rows_of_channels_transposed(x, positions, end, cells, dy, step, w, targets):  # type: ignore[no-untyped-def]
     # `_multiply_own_transposed` for all rows of w
     for row in range(0, len(cells), ROWS):
-        _own_transposed_block(x, positions, end, cells, row, dy, step, 0, w, 0, targets)
+        _own_transposed_block(x, positions, end, cells, row, dy, step, 0, w, 0, targets, True)
 
 
 multiply = jit(_multiply_rows, parallel=False)
+multiply_matrix = jit(_multiply_rows_of_matrix, parallel=False)
 multiply_transposed = jit(_multiply_rows_transposed, parallel=False)
 multiply_channels = jit(_multiply_rows_of_channels, parallel=False)
 multiply_channels_transposed = jit(_multiply_rows_of_channels_transposed, parallel=False)

@@ -3,32 +3,39 @@
     "blocks"        sums of products in the order of the definition: every shape and dtype
     "scattering"    products first, then scattered: the gradient of images with few channels
     "winograd_2x2"  4/9 of the multiplications: 3×3 kernels, strides and dilation 1
-    "winograd_4x4"  1/4 of them, and errors of about 2e-6 instead of 3e-7 (float32, relative)
+    "winograd_2x4"  3/9 of them, and rounding errors 1.5 to 2 times as large
+    "winograd_4x4"  1/4 of them, and errors 3 times as large
 
-"auto" takes what does least work, and never "winograd_4x4". Winograd's convolution is left out for
-float64, which is there for proofs, where channels or filters do not fill whole panels, and where
-there is too little to do to make up for its transforms. `scratchnet.config.convolution_algorithm`
-says otherwise, for a block of code or from then on; a shape that an algorithm is not made for is
-computed in blocks.
+"auto" takes what does least work among those that are, on the whole, as near to the exact result as
+Keras. There all products of a sum are added in one chain, so its errors grow with the number of
+terms; Winograd's have fewer terms. So 2×4 outputs are computed together from `_AS_NEAR` summed
+channels on, or tiles for the kernel's gradient, 2×2 below that, and 4×4 never. Winograd's
+convolution is left out for float64, which is there for proofs, where channels or filters do not
+fill whole panels, and where there is too little to do to make up for its transforms.
+`scratchnet.config.convolution_algorithm` says otherwise, for a block of code or from then on; a
+shape that an algorithm is not made for is computed in blocks.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 
 import numpy as np
 
 from scratchnet import config
 from scratchnet.ops.geometry import Pair, conv2d_window
-from scratchnet.ops.kernels.blocks import PANELS, lanes
+from scratchnet.ops.kernels.blocks import lanes
 
 _TILES = 192  # of 2×2 outputs at least: fewer, and transforming the kernel costs more than it saves
 _CHANNELS = 64  # and filters together, at least: fewer, and transforming the images does
-_MOST = 2**15  # channels times filters, for the kernel's gradient: sums that stay in a cache
-# and at least: where two panels are multiplied at once transforming takes longer than it saves
-_LEAST = 2**11 if PANELS > 1 else 0
+_AS_NEAR = {"forward": 32, "input gradient": 32, "kernel gradient": 2048}  # terms of a sum
+_SUMS = 2**9  # channels times filters for each tile, for the kernel's gradient, at most
+# To transform the kernel, and to read it transformed, takes as long as so many tiles
+_OF_KERNEL = 160
+_OF_RUN = 12
 
-WINOGRAD = {"winograd_2x2": 2, "winograd_4x4": 4}  # rows of outputs computed together
+WINOGRAD = {"winograd_2x2": (2, 2), "winograd_2x4": (2, 4), "winograd_4x4": (4, 4)}
 PASSES = ("forward", "input gradient", "kernel gradient")
 
 
@@ -64,8 +71,21 @@ def choose(
     dtype: np.dtype,
 ) -> str:
     """As `algorithm`, for one group and the (N, rows, columns) that are computed or summed over."""
-    taps, channels, filters = prod(kernel_shape[:2]), *kernel_shape[2:]
     wanted = config.convolution_algorithm()
+    return _chosen(wanted, which, shape, kernel_shape, strides, dilation, dtype)
+
+
+@lru_cache(maxsize=1024)
+def _chosen(
+    wanted: str,
+    which: str,
+    shape: tuple[int, int, int],
+    kernel_shape: tuple[int, ...],
+    strides: Pair,
+    dilation: Pair,
+    dtype: np.dtype,
+) -> str:
+    taps, channels, filters = prod(kernel_shape[:2]), *kernel_shape[2:]
     width = lanes(dtype)
     transformable = (
         kernel_shape[:2] == (3, 3)
@@ -74,18 +94,33 @@ def choose(
     )
     if transformable and wanted in WINOGRAD:
         return wanted
-    if (
-        transformable
-        and wanted == "auto"
-        and dtype == np.float32
-        and shape[0] * prod(-(-size // 2) for size in shape[1:]) >= _TILES
-        and channels + filters >= _CHANNELS
-        and (which != "kernel gradient" or _LEAST <= channels * filters <= _MOST)
-    ):
-        return "winograd_2x2"
+    if transformable and wanted == "auto" and dtype == np.float32:
+        tiles = {name: _tiles(shape, WINOGRAD[name]) for name in ("winograd_2x2", "winograd_2x4")}
+        if tiles["winograd_2x2"] >= _TILES and channels + filters >= _CHANNELS:
+            if which != "kernel gradient":
+                terms = channels if which == "forward" else filters
+            elif channels * filters > tiles["winograd_2x2"] * _SUMS:
+                return "blocks"
+            else:
+                terms = tiles["winograd_2x4"]
+            if terms < _AS_NEAR[which]:
+                return "winograd_2x2"
+            return min(tiles, key=lambda name: _entries(name) * (tiles[name] + _OF_KERNEL))
     if which == "input gradient" and wanted != "blocks":
-        patch = taps * channels
-        scattered = -(-patch // width) * width * filters + 2 * width * patch
+        # In multiplications; to add a run of neighbours costs as much as `_OF_RUN` vectors of them
+        runs, neighbours = kernel_shape[0], kernel_shape[1] * channels
+        if dilation[1] > 1:
+            runs, neighbours = taps, channels
+        added = runs * (_OF_RUN + 2 * -(-neighbours // width)) * 2 * width
+        scattered = -(-taps * channels // width) * width * filters + added
         if scattered < taps * filters * -(-channels // width) * width:
             return "scattering"
     return "blocks"
+
+
+def _tiles(shape: tuple[int, int, int], m: Pair) -> int:
+    return shape[0] * -(-shape[1] // m[0]) * -(-shape[2] // m[1])
+
+
+def _entries(name: str) -> int:
+    return prod(size + 2 for size in WINOGRAD[name])

@@ -12,11 +12,12 @@ from functools import partial
 import numpy as np
 
 from scratchnet.ops import formulas
-from scratchnet.ops.geometry import Pair, conv2d_window
+from scratchnet.ops.geometry import Pair, Window, conv2d_window
 from scratchnet.ops.kernels import correlation
 from scratchnet.ops.kernels.choice import WINOGRAD, choose
 from scratchnet.ops.kernels.jit import ready, served
 from scratchnet.ops.kernels.kernel_gradient import kernel_gradient
+from scratchnet.ops.kernels.linear import bias_add, bias_add_relu
 from scratchnet.ops.kernels.patches import forward_view
 from scratchnet.ops.kernels.scattering import scattered_input_gradient
 from scratchnet.ops.kernels.winograd import winograd_correlate, winograd_kernel_gradient
@@ -37,11 +38,43 @@ def conv2d(
         return formulas.conv2d(x, kernel, strides, padding, dilation, groups)
 
     def part(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-        shape = len(x), *window.output
-        chosen = choose("forward", shape, kernel.shape, strides, dilation, x.dtype)
-        return correlation.forward(x, kernel, window, strides, dilation, _product(chosen))
+        return _forward(x, kernel, window, strides, dilation)
 
     return _over_groups(part, groups, x, kernel)
+
+
+def conv2d_bias(
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    strides: Pair = (1, 1),
+    padding: str = "valid",
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    relu: bool = False,
+) -> np.ndarray:
+    """As `formulas.conv2d_bias`; the bias is added to a tile of y before that leaves the cache."""
+    strides, dilation = _pairs(strides, dilation)
+    if groups > 1 or not served(x, kernel, bias) or bias.shape != kernel.shape[3:]:
+        z = conv2d(x, kernel, strides, padding, dilation, groups)
+        return bias_add_relu(z, bias, z) if relu else bias_add(z, bias, z)
+    window = conv2d_window(x.shape, kernel.shape, strides, padding, dilation, groups)
+    return _forward(ready(x), ready(kernel), window, strides, dilation, ready(bias), relu)
+
+
+def _forward(
+    x: np.ndarray,
+    kernel: np.ndarray,
+    window: Window,
+    strides: Pair,
+    dilation: Pair,
+    bias: np.ndarray | None = None,
+    relu: bool = False,
+) -> np.ndarray:
+    """y of one group."""
+    chosen = choose("forward", (len(x), *window.output), kernel.shape, strides, dilation, x.dtype)
+    product = _product(chosen)
+    return correlation.forward(x, kernel, window, strides, dilation, product, bias, relu)
 
 
 def conv2d_input_gradient(

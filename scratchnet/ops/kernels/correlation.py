@@ -20,6 +20,7 @@ Traffic: x and W are read and y is written once, as far as the caches hold a til
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numba import prange
@@ -27,15 +28,15 @@ from numba import prange
 from scratchnet.ops.geometry import Pair, Window
 from scratchnet.ops.kernels.blocks import PANELS, ROWS, lanes, multiply
 from scratchnet.ops.kernels.jit import CHUNKS, jit
-from scratchnet.ops.kernels.memory import empty
+from scratchnet.ops.kernels.memory import empty, scratch
 from scratchnet.ops.kernels.patches import (
     FIRST_CHANNEL,
     Tiles,
     View,
-    cells_of,
     forward_view,
     place_outputs,
     read_tile,
+    runs_of,
     tiles_of,
 )
 
@@ -50,14 +51,16 @@ def forward(
     strides: Pair,
     dilation: Pair,
     product: Callable[..., None],
+    bias: np.ndarray | None = None,
+    relu: bool = False,
 ) -> np.ndarray:
-    """y of `formulas.conv2d` with one group.
+    """y of `formulas.conv2d` with one group, or of `formulas.conv2d_bias`.
 
     `product` is `correlate`, or for strides and dilation of 1 what takes its place.
     """
     y = empty((len(x), *window.output, kernel.shape[3]), x.dtype)
     view = forward_view(kernel.shape[:2], window, strides, dilation)
-    product(x, pack(kernel.reshape(-1, kernel.shape[3])), y, view)
+    product(x, pack(kernel.reshape(-1, kernel.shape[3])), y, view, bias=bias, relu=relu)
     return y
 
 
@@ -89,6 +92,7 @@ def input_gradient(
     return dx
 
 
+@lru_cache(maxsize=1024)
 def _taps_of_rests(
     size: int, k: int, s: int, d: int, pad: int
 ) -> list[tuple[int, tuple[int, ...], tuple[int, ...], int]]:
@@ -108,14 +112,25 @@ def correlate(
     view: View,
     step: Pair = (1, 1),
     rest: Pair = (0, 0),
+    bias: np.ndarray | None = None,
+    relu: bool = False,
 ) -> None:
-    """y[n, p·step + rest, q·step + rest, :] = Σ_k (patch of p, q)[k]·W[k, :]."""
+    """y[n, p·step + rest, q·step + rest, :] = Σ_k (patch of p, q)[k]·W[k, :].
+
+    With a bias (F,) that is added, and with `relu` what is negative then becomes 0.
+    """
     tiles, groups = _shared_out(
         tiles_of(view, x.shape, x.itemsize, _POSITIONS), len(x) * view.output[0], len(packed)
     )
-    _correlate(x, packed.reshape(-1), y, cells_of(view, tiles), tiles, groups, step, rest, _DEPTH)
+    runs, length = runs_of(view, tiles, _DEPTH)
+    several = max(1, _DEPTH // length)  # runs whose products are added in one chain
+    if bias is None:
+        bias = np.empty(0, x.dtype)
+    of_tiles = (tiles, groups, step, rest)
+    _correlate(x, packed.reshape(-1), y, runs, length, several, *of_tiles, bias, relu)
 
 
+@lru_cache(maxsize=1024)
 def _shared_out(tiles: Tiles, lines: int, panels: int) -> tuple[Tiles, int]:
     """(tiles, groups of panels), so many that there is work for `CHUNKS` threads.
 
@@ -178,9 +193,11 @@ def _pack_turned_panels(kernel, rows, columns, packed):  # type: ignore[no-untyp
             packed[panel, tap * filters + start : tap * filters + end, used:] = 0
 
 
-def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # type: ignore[no-untyped-def]
+def _correlate_tiles(  # type: ignore[no-untyped-def]
+    x, w, y, runs, length, several, tiles, groups, step, rest, bias, relu
+):
     filters, flat, out = y.shape[3], x.reshape(-1), y.reshape(-1)
-    depth, width = len(cells), 64 // x.itemsize
+    depth, width = len(runs) * length, 64 // x.itemsize
     panels, apart = (filters + width - 1) // width, depth * width
     lines = len(x) * tiles.image_lines
     for task in prange((lines + tiles.lines - 1) // tiles.lines * groups):
@@ -188,40 +205,49 @@ def _correlate_tiles(x, w, y, cells, tiles, groups, step, rest, longest):  # typ
         begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
         count = (end - begin) * tiles.columns
         rows = (count + ROWS - 1) // ROWS * ROWS
-        scratch = np.empty(tiles.scratch, x.dtype)
+        of_tile = scratch(tiles.scratch, x)
         positions = np.empty(rows, np.int64)
-        read_tile(x, begin, end, FIRST_CHANNEL, tiles, scratch, positions)
-        source = scratch if tiles.copied else flat
+        read_tile(x, begin, end, FIRST_CHANNEL, tiles, of_tile, positions)
+        source = of_tile if tiles.copied else flat
         targets = np.empty(rows, np.int64)
         place_outputs(begin, end, tiles, y.shape, step, rest, targets)
         # A last panel with unused lanes must not write beyond its filters: it has a place aside.
         # Where it is the only one, the next row overwrites what was too much, save at the end.
         aside = 0
-        if panels == 1 and depth <= longest and step == (1, 1):
+        if panels == 1 and len(runs) <= several and step == (1, 1):
             aside = max(0, count - (width + filters - 1) // filters) // ROWS * ROWS
-        edge = np.empty((rows - aside) * width if filters % width else 0, x.dtype)
+        edge = scratch((rows - aside) * width if filters % width else 0, x)
         edge_targets = np.empty(rows - aside, np.int64)
         for r in range(rows - aside):
             edge_targets[r] = r * width
         first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
-        for k in range(0, depth, longest):
-            k_end = min(depth, k + longest)
+        for run in range(0, len(runs), several):
+            run_end = min(len(runs), run + several)
             panel = first_panel
             while panel < end_panel:
                 wide = panel + PANELS <= min(end_panel, filters // width)
-                terms = (cells, k, k_end, w, (panel * depth + k) * width, apart)
+                start = (panel * depth + run * length) * width
+                terms = (runs, run, run_end, length, w, start, apart)
                 if (panel + 1) * width <= filters:
                     into = out[panel * width :]
-                    multiply(source, positions, *terms, into, targets, k > 0, wide)
+                    multiply(source, positions, *terms, into, targets, run > 0, wide)
                 else:
-                    multiply(source, positions[:aside], *terms, out, targets, k > 0, wide)
-                    multiply(source, positions[aside:], *terms, edge, edge_targets, k > 0, wide)
+                    multiply(source, positions[:aside], *terms, out, targets, run > 0, wide)
+                    multiply(source, positions[aside:], *terms, edge, edge_targets, run > 0, wide)
                 panel += PANELS if wide else 1
         if filters % width and end_panel == panels:
             f = (panels - 1) * width
             for r in range(aside, count):
                 for c in range(filters - f):
                     out[targets[r] + f + c] = edge[(r - aside) * width + c]
+        if len(bias):
+            left, right = first_panel * width, min(filters, end_panel * width)
+            more = bias[left:right]
+            for r in range(count):
+                row = out[targets[r] + left : targets[r] + right]
+                for c in range(len(row)):
+                    z = row[c] + more[c]
+                    row[c] = 0 if relu & (z <= 0) else z
 
 
 _pack = jit(_pack_panels)

@@ -32,7 +32,7 @@ from scratchnet.ops.kernels.blocks import (
     multiply_channels_transposed,
 )
 from scratchnet.ops.kernels.jit import CHUNKS, jit, ready, served
-from scratchnet.ops.kernels.memory import empty, zeros
+from scratchnet.ops.kernels.memory import empty, scratch, zeros
 from scratchnet.ops.kernels.patches import (
     View,
     cells_of,
@@ -172,11 +172,10 @@ def _correlate(x: np.ndarray, kernel: np.ndarray, y: np.ndarray, view: View) -> 
     width = lanes(x.dtype)
     parts = _parts_of(x.shape[3], width)
     tiles = tiles_of(view, x.shape, x.itemsize, _POSITIONS, parts.channels)
-    tiles = tiles._replace(lines=max(1, min(tiles.lines, len(x) * tiles.image_lines // CHUNKS)))
+    lines = len(x) * tiles.image_lines * (len(parts.bounds) - 1)  # of all parts
+    tiles = tiles._replace(lines=max(1, min(tiles.lines, lines // CHUNKS)))
     cells = cells_of(view, tiles)[:: tiles.channels].copy()
-    lane = parts.starts[:, None, None] + np.arange(width)
-    tap = np.arange(len(cells))[:, None]
-    packed = np.asarray(kernel, x.dtype).reshape(len(cells), -1)[tap, lane].reshape(-1)
+    packed = _pack(np.asarray(kernel, x.dtype).reshape(len(cells), -1), width)
     _correlate_in_blocks(x, packed, y, cells, parts.starts, parts.bounds, tiles)
 
 
@@ -195,9 +194,26 @@ def _gradient_in_blocks(
     cells = np.concatenate([cells, np.full(rows - taps, cells[-1])])
     _kernel_gradient_in_blocks(dy, x, partial, cells, parts.starts, parts.bounds, tiles)
     dkernel = empty(kernel_shape, x.dtype)
-    lane = parts.starts[:, None, None] + np.arange(width)
-    dkernel.reshape(taps, channels)[np.arange(taps)[:, None], lane] = partial.sum(axis=0)[:, :taps]
+    _unpack(partial.sum(axis=0)[:, :taps], dkernel.reshape(taps, channels))
     return dkernel
+
+
+def _pack(w: np.ndarray, width: int) -> np.ndarray:
+    """(taps, C) as (blocks, taps, width), flat; the last block is the last channels."""
+    taps, channels = w.shape
+    whole = channels // width
+    blocks = np.empty((-(-channels // width), taps, width), w.dtype)
+    blocks[:whole] = w[:, : whole * width].reshape(taps, whole, width).swapaxes(0, 1)
+    blocks[-1] = w[:, -width:]
+    return blocks.reshape(-1)
+
+
+def _unpack(blocks: np.ndarray, w: np.ndarray) -> None:
+    """The reverse of `_pack`, into w."""
+    _, taps, width = blocks.shape
+    whole = w.shape[1] // width
+    w[:, : whole * width].reshape(taps, whole, width)[...] = blocks[:whole].swapaxes(0, 1)
+    w[:, -width:] = blocks[-1]
 
 
 def _depthwise_correlate_tiles(x, w, y, cells, starts, bounds, tiles):  # type: ignore[no-untyped-def]
@@ -209,11 +225,11 @@ def _depthwise_correlate_tiles(x, w, y, cells, starts, bounds, tiles):  # type: 
         begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
         rows = ((end - begin) * tiles.columns + ROWS - 1) // ROWS * ROWS
         first = min(starts[bounds[part]], channels - tiles.channels)
-        scratch = np.empty(tiles.scratch, x.dtype)
+        of_tile = scratch(tiles.scratch, x)
         positions, targets = np.empty(rows, np.int64), np.empty(rows, np.int64)
-        read_tile(x, begin, end, first, tiles, scratch, positions)
+        read_tile(x, begin, end, first, tiles, of_tile, positions)
         place_outputs(begin, end, tiles, y.shape, (1, 1), (0, 0), targets)
-        source = scratch if tiles.copied else flat
+        source = of_tile if tiles.copied else flat
         for block in range(bounds[part], bounds[part + 1]):
             c = starts[block]
             multiply_channels(
@@ -230,14 +246,14 @@ def _depthwise_gradient_tiles(dy, x, partial, cells, starts, bounds, tiles):  # 
     for task in prange(chunks * parts):
         chunk, part = task // parts, task % parts
         first = min(starts[bounds[part]], channels - tiles.channels)
-        scratch = np.empty(tiles.scratch, x.dtype)
-        source = scratch if tiles.copied else flat
+        of_tile = scratch(tiles.scratch, x)
+        source = of_tile if tiles.copied else flat
         positions = np.empty(tiles.lines * tiles.columns, np.int64)
         targets = np.arange(depth) * width
         for tile in range(chunk * count // chunks, (chunk + 1) * count // chunks):
             begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
             rows = (end - begin) * tiles.columns
-            read_tile(x, begin, end, first, tiles, scratch, positions[:rows])
+            read_tile(x, begin, end, first, tiles, of_tile, positions[:rows])
             of_dy = d_rows[begin * tiles.columns * channels :]
             for block in range(bounds[part], bounds[part + 1]):
                 c = starts[block]

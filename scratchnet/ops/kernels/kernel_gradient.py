@@ -20,9 +20,9 @@ import numpy as np
 from numba import prange
 
 from scratchnet import config
-from scratchnet.ops.kernels.blocks import PANELS, lanes, multiply_transposed
+from scratchnet.ops.kernels.blocks import PANELS, ROWS_TOGETHER, lanes, multiply_transposed
 from scratchnet.ops.kernels.jit import CHUNKS, jit
-from scratchnet.ops.kernels.memory import empty
+from scratchnet.ops.kernels.memory import empty, scratch
 from scratchnet.ops.kernels.patches import (
     View,
     cells_of,
@@ -47,17 +47,18 @@ def kernel_gradient(
     of_part = _channels_of_a_part(channels)
     pitch = of_part + 16 if of_part % 32 == 0 and channels >= _CHANNELS else None
     tiles = tiles_of(view, x.shape, x.itemsize, _POSITIONS, of_part, pitch)
-    cells = cells_of(view, tiles)
-    rows, width, parts = whole_blocks(len(cells)), lanes(x.dtype), channels // of_part
+    taps = kh * kw * of_part
+    together = of_part % ROWS_TOGETHER == 0
+    rows = taps if together else whole_blocks(taps)
+    width, parts = lanes(x.dtype), channels // of_part
     panels = -(-filters // width)
     groups = -(-panels // max(4, min(panels, _SUMS // (rows * width * x.itemsize))))
     count = -(-len(x) * tiles.image_lines // tiles.lines)
     size = rows * panels * width * parts * x.itemsize
     chunks, groups = chunks_and_groups(count, size, panels, parts, groups)
     partial = empty((chunks, parts, panels, rows, width), x.dtype)
-    cells = np.concatenate([cells, np.full(rows - len(cells), cells[-1])])
     packed = filters >= _FILTERS
-    _gradient(dy, x, partial, cells, tiles, groups, packed)
+    _gradient(dy, x, partial, cells_of(view, tiles, rows), together, tiles, groups, packed)
     dkernel = empty(kernel_shape, x.dtype)
     _collect(partial, dkernel.reshape(kh * kw, channels, filters))
     return dkernel
@@ -85,7 +86,7 @@ def _channels_of_a_part(channels: int) -> int:
     return divisor if divisor >= _CHANNELS // 4 else channels
 
 
-def _kernel_gradient_tiles(dy, x, partial, cells, tiles, groups, packed):  # type: ignore[no-untyped-def]
+def _kernel_gradient_tiles(dy, x, partial, cells, together, tiles, groups, packed):  # type: ignore[no-untyped-def]
     chunks, parts, panels, depth, width = partial.shape
     filters = dy.shape[3]
     flat, d_rows, all_sums = x.reshape(-1), dy.reshape(-1), partial.reshape(-1)
@@ -95,22 +96,21 @@ def _kernel_gradient_tiles(dy, x, partial, cells, tiles, groups, packed):  # typ
     for task in prange(chunks * parts * groups):
         chunk, part, group = task // groups // parts, task // groups % parts, task % groups
         first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
-        scratch = np.empty(tiles.scratch, x.dtype)
-        source = scratch if tiles.copied else flat
+        of_tile = scratch(tiles.scratch, x)
+        source = of_tile if tiles.copied else flat
         positions = np.empty(most, np.int64)
-        d_panels = np.empty((end_panel - first_panel) * most * width, x.dtype)
+        d_panels = scratch((end_panel - first_panel) * most * width, x)
         targets = np.empty(depth, np.int64)
         for k in range(depth):
             targets[k] = k * width
         size = depth * width
         begin_sums = (chunk * parts + part) * panels * size
         sums = all_sums[begin_sums + first_panel * size : begin_sums + end_panel * size]
-        for i in range(len(sums)):
-            sums[i] = 0
-        for tile in range(chunk * count // chunks, (chunk + 1) * count // chunks):
+        first_tile = chunk * count // chunks
+        for tile in range(first_tile, (chunk + 1) * count // chunks):
             begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
             rows = (end - begin) * tiles.columns
-            read_tile(x, begin, end, part * tiles.channels, tiles, scratch, positions[:rows])
+            read_tile(x, begin, end, part * tiles.channels, tiles, of_tile, positions[:rows])
             start = begin * tiles.columns * filters
             # Unused lanes of a last panel may read the next row, but not beyond the last one
             beyond = start + (rows - 1) * filters + panels * width > len(d_rows)
@@ -138,9 +138,8 @@ def _kernel_gradient_tiles(dy, x, partial, cells, tiles, groups, packed):  # typ
                     d_panel = d_panels[(panel - first_panel) * apart :]
                 else:
                     d_panel = d_rows[start + panel * width :]
-                multiply_transposed(
-                    source, positions, rows, cells, d_panel, step, apart, into, size, targets, wide
-                )
+                of_sums = (into, size, targets, tile > first_tile, wide, together)
+                multiply_transposed(source, positions, rows, cells, d_panel, step, apart, *of_sums)
                 panel += PANELS if wide else 1
 
 

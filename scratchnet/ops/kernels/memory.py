@@ -18,6 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from scratchnet.ops.kernels.jit import jit
+
 _SMALL = 2**16  # bytes; below, NumPy keeps memory by itself
 _KEPT = 2**28  # bytes that free blocks may hold in any case
 _ALIGNMENT = 64  # bytes of a cache line, and of the widest vector register
@@ -33,6 +35,17 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
         return np.empty(shape, dtype)
     memory, start = _BLOCKS.take(size)
     return np.ndarray(shape, dtype, memory, start)
+
+
+def _scratch_of_thread(n, like):  # type: ignore[no-untyped-def]
+    # n numbers of a kernel's own, of the dtype of `like`. Numba aligns arrays to half a cache line
+    # only, and then each access to a whole one would take two.
+    memory = np.empty(n + _ALIGNMENT // like.itemsize, like.dtype)
+    start = -memory.ctypes.data % _ALIGNMENT // like.itemsize
+    return memory[start : start + n]
+
+
+scratch = jit(_scratch_of_thread, parallel=False)
 
 
 def zeros(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:

@@ -49,6 +49,7 @@ class View(NamedTuple):
         return all(f >= 0 and (o - 1) * s + f + k <= i for o, s, f, k, i in axes)
 
 
+@lru_cache(maxsize=1024)
 def forward_view(kernel_size: Pair, window: Window, strides: Pair, dilation: Pair) -> View:
     """The view of a convolution: tap (a, b) meets p·s + a·d − pad."""
     pads = window.pad_rows[0], window.pad_columns[0]
@@ -134,14 +135,32 @@ def tiles_of(
 
 
 @lru_cache(maxsize=1024)
-def cells_of(view: View, tiles: Tiles) -> np.ndarray:
+def cells_of(view: View, tiles: Tiles, count: int | None = None) -> np.ndarray:
     """(KH·KW·channels,) distance from the first number of a patch to each of the others.
 
-    The array is kept for the next call; nobody may write to it.
+    With `count` so many, filled up with the last one. The array is kept for the next call; nobody
+    may write to it.
     """
     rows = (np.array(view.rows) - tiles.top)[:, None, None] * (tiles.width * tiles.pitch)
     columns = (np.array(view.columns) - tiles.left)[:, None] * tiles.pitch
-    return (rows + columns + np.arange(tiles.channels)).reshape(-1)
+    cells = (rows + columns + np.arange(tiles.channels)).reshape(-1)
+    return cells if count is None else np.pad(cells, (0, count - len(cells)), mode="edge")
+
+
+@lru_cache(maxsize=1024)
+def runs_of(view: View, tiles: Tiles, longest: int) -> tuple[np.ndarray, int]:
+    """`cells_of` as (distance of the first number of each run, how many follow each other in it).
+
+    All runs are equally long, not above `longest` if they can be cut so. The array is kept for the
+    next call; nobody may write to it.
+    """
+    cells = cells_of(view, tiles)
+    jumps = np.flatnonzero(np.diff(cells) != 1) + 1
+    together = int(np.gcd.reduce([len(cells), *jumps]))
+    length = max(n for n in range(1, together + 1) if together % n == 0 and n <= longest)
+    if length < min(together, longest) // 4:
+        length = together
+    return cells[::length].copy(), length
 
 
 def whole_blocks(n: int) -> int:

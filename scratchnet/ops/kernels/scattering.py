@@ -21,9 +21,10 @@ from scratchnet.ops.geometry import Pair, Window
 from scratchnet.ops.kernels.blocks import PANELS, ROWS, multiply
 from scratchnet.ops.kernels.correlation import pack
 from scratchnet.ops.kernels.jit import jit
-from scratchnet.ops.kernels.memory import empty
+from scratchnet.ops.kernels.memory import empty, scratch
 
 _LINES = 32  # of dx that a thread takes at a time
+_POSITIONS = 64  # of the output that are multiplied at once, or one line
 
 
 def scattered_input_gradient(
@@ -49,42 +50,55 @@ def _scatter_lines(dy, w, panels, dx, size, strides, dilation, pads):  # type: i
     flat, width = dy.reshape(-1), 64 // dy.itemsize
     apart = filters * width  # from one panel of W to the next
     span = (size[0] - 1) * dilation[0]
-    rows = (out_columns + ROWS - 1) // ROWS * ROWS
+    several = max(1, _POSITIONS // out_columns)  # output lines that are multiplied at once
+    most = (several * out_columns + ROWS - 1) // ROWS * ROWS
     tiles = (height + _LINES - 1) // _LINES
     for task in prange(images * tiles):
         n, tile = task // tiles, task % tiles
         begin, end = tile * _LINES, min(height, (tile + 1) * _LINES)
         dx[n, begin:end] = 0
-        cells = np.arange(filters)
-        positions = np.empty(rows, np.int64)
-        targets = np.arange(rows) * (panels * width)
-        products = np.empty(rows * panels * width, dy.dtype)
+        together = size[1] if dilation[1] == 1 else 1
+        whole = np.zeros(1, np.int64)
+        positions = np.empty(most, np.int64)
+        targets = np.arange(most) * (panels * width)
+        products = scratch(most * panels * width, dy)
         # Lines p of the output with begin ≤ p·s + a·d − pad < end for some tap a
         first = max(0, -((span - begin - pads[0]) // strides[0]))
         last = min(out_rows, (end - 1 + pads[0]) // strides[0] + 1)
-        for p in range(first, last):
+        for start in range(first, last, several):
+            count = (min(last, start + several) - start) * out_columns
+            rows = (count + ROWS - 1) // ROWS * ROWS
             for r in range(rows):
-                q = min(r, out_columns - 1)
-                positions[r] = ((n * out_rows + p) * out_columns + q) * filters
+                line, q = divmod(min(r, count - 1), out_columns)
+                positions[r] = ((n * out_rows + start + line) * out_columns + q) * filters
             panel = 0
             while panel < panels:
                 wide = panel + PANELS <= panels
-                into, start = products[panel * width :], panel * apart
-                multiply(
-                    flat, positions, cells, 0, filters, w, start, apart, into, targets, False, wide
-                )
+                into, run = products[panel * width :], (whole, 0, 1, filters)
+                of_w = (w, panel * apart, apart)
+                of_y = (into, targets[:rows], False, wide)
+                multiply(flat, positions[:rows], *run, *of_w, *of_y)
                 panel += PANELS if wide else 1
-            for a in range(size[0]):
+            for tap in range(count // out_columns * size[0]):
+                p, a = start + tap // size[0], tap % size[0]
                 i = p * strides[0] + a * dilation[0] - pads[0]
                 if i < begin or i >= end:
                     continue
+                line = dx[n, i].reshape(-1)
                 for q in range(out_columns):
-                    patch = (q * panels * width) + a * size[1] * channels
-                    for b in range(size[1]):
-                        j = q * strides[1] + b * dilation[1] - pads[1]
-                        if 0 <= j < columns:
-                            for c in range(channels):
-                                dx[n, i, j, c] += products[patch + b * channels + c]
+                    row = (p - start) * out_columns + q
+                    patch = row * panels * width + a * size[1] * channels
+                    left = q * strides[1] - pads[1]
+                    for b in range(0, size[1], together):
+                        j = left + b * dilation[1]
+                        # Neighbouring taps meet neighbouring cells, save beyond the image
+                        skipped = max(0, -j)
+                        used = max(skipped, min(together, columns - j))
+                        into = line[(j + skipped) * channels : (j + used) * channels]
+                        place = patch + (b + skipped) * channels
+                        numbers = products[place : place + len(into)]
+                        for c in range(len(numbers)):
+                            into[c] += numbers[c]
 
 
 _scatter = jit(_scatter_lines, work=20)

@@ -54,6 +54,13 @@ class BiasedLayer(Layer):
     def apply_kernels(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
         raise NotImplementedError
 
+    def apply_kernels_and_bias(
+        self, x: np.ndarray, bias: np.ndarray, relu: bool = False
+    ) -> tuple[np.ndarray, Saved]:
+        """(z + b, or max(z + b, 0), and what `apply_kernels` saves)."""
+        z, saved = self.apply_kernels(x)
+        return (ops.bias_add_relu if relu else ops.bias_add)(z, bias, out=z), saved
+
     def apply_kernels_backward(
         self, dz: np.ndarray, saved: Saved, needs_dx: bool
     ) -> tuple[np.ndarray | None, Gradients]:
@@ -75,8 +82,7 @@ class BiasedLayer(Layer):
             z, saved = self.forward_logits(x, training)
             y, kept = self.activation.forward(z)
             return y, (saved, kept)
-        z, saved = self.apply_kernels(x)
-        y = ops.bias_add_relu(z, self.bias.value, out=z)
+        y, saved = self.apply_kernels_and_bias(x, self.bias.value, relu=True)
         return y, (saved, y)
 
     def backward(
@@ -99,8 +105,9 @@ class BiasedLayer(Layer):
 
     def forward_logits(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
         """z + b, before the activation."""
-        z, saved = self.apply_kernels(x)
-        return (z if self.bias is None else ops.bias_add(z, self.bias.value, out=z)), saved
+        if self.bias is None:
+            return self.apply_kernels(x)
+        return self.apply_kernels_and_bias(x, self.bias.value)
 
     def backward_logits(
         self, dz: np.ndarray, saved: Saved, needs_dx: bool = True

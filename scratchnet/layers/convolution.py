@@ -9,7 +9,7 @@ import numpy as np
 
 from scratchnet import ops
 from scratchnet.layers.affine import AffineLayer
-from scratchnet.layers.layer import Shape
+from scratchnet.layers.layer import Saved, Shape
 from scratchnet.layers.low_rank import refuse_adapters
 from scratchnet.layers.windows import SlidingKernel, as_given, as_images, positive
 from scratchnet.ops.geometry import Pair
@@ -116,6 +116,15 @@ class Conv2D(_Convolution):
     """
 
     rank = 4
+
+    def apply_kernels_and_bias(
+        self, x: np.ndarray, bias: np.ndarray, relu: bool = False
+    ) -> tuple[np.ndarray, Saved]:
+        kind = type(self)
+        if (kind.multiply, kind.apply_kernels) != (Conv2D.multiply, Conv2D.apply_kernels):
+            return super().apply_kernels_and_bias(x, bias, relu)  # a subclass has its own
+        arguments = *self.geometry, self.groups
+        return ops.conv2d_bias(x, self.kernel.value, bias, *arguments, relu=relu), x
 
 
 class Conv1D(_Convolution):

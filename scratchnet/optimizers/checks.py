@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -95,20 +96,25 @@ def check_gradients(
             f"The optimizer {optimizer!r} received {len(gradients)} gradients for "
             f"{len(variables)} weights. Expected one for each, in the same order."
         )
+    without = []
     for g, variable in zip(gradients, variables, strict=True):
-        if g is not None and np.shape(g) != variable.shape:
+        if g is None:
+            without.append(variable.path)
+            continue
+        # np.shape is slow, and a step asks it of every weight
+        shape = g.shape if isinstance(g, np.ndarray) else np.shape(g)
+        if shape != variable.value.shape:
             raise ValueError(
-                f"The optimizer {optimizer!r} received a gradient of shape {np.shape(g)} for "
+                f"The optimizer {optimizer!r} received a gradient of shape {shape} for "
                 f"the weight {variable.path!r} of shape {variable.shape}. Expected the same."
             )
-    if variables and known is not None and [*map(id, variables)] != [*map(id, known)]:
+    if variables and known is not None and not _same(variables, known):
         raise ValueError(
             f"The optimizer {optimizer!r} keeps the state of other weights than those it "
             f"received: {[v.path for v in variables]} instead of {[v.path for v in known]}. "
             f"Compile the model again after freezing or adding layers; each model needs an "
             f"optimizer of its own."
         )
-    without = [v.path for g, v in zip(gradients, variables, strict=True) if g is None]
     if without:
         warnings.warn(
             f"The weights {', '.join(without)} have no gradient: the loss does not depend on them, "
@@ -116,6 +122,10 @@ def check_gradients(
             stacklevel=3,
         )
     return list(variables)
+
+
+def _same(variables: Sequence[Variable], known: Sequence[Variable]) -> bool:
+    return len(variables) == len(known) and all(map(operator.is_, variables, known))
 
 
 def check_share(kind: str, **shares: float) -> None:

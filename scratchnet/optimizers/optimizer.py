@@ -7,7 +7,7 @@ One step, from a gradient for each weight:
     2. clip         the gradients (`optimizers.clipping`)
     3. decay        p ← p − p·weight_decay·lr
     4. update       the optimizer's own rule; where there is a kernel that does 3 and 4 in one pass
-                    over memory, to the same bits, it serves in the place of the formula
+                    over all weights, to the same bits, it serves in the place of the formula
     5. average      with use_ema, a moving average of each weight, which takes the weight's place
                     at the end of training or every ema_overwrite_frequency steps
     6. constrain    p ← constraint(p) where the weight has one: after every call, also one that
@@ -24,7 +24,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,6 +38,9 @@ from scratchnet.optimizers.clipping import clip_global_norm, clip_norms, clip_va
 from scratchnet.optimizers.schedules import LearningRateSchedule
 from scratchnet.serialization import snake_case
 from scratchnet.variable import Variable
+
+if TYPE_CHECKING:
+    from scratchnet.ops.kernels.steps import Plan
 
 Gradients = list[np.ndarray | None]
 OnePass = tuple[str, tuple[np.floating, ...]]
@@ -102,6 +106,8 @@ class Optimizer:
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
+        self._spared: list[int] | None = None  # numbers of weights that do not decay
+        self._plan: Plan | None = None
         self._iterations = Variable(np.array(0, np.int64), "iteration", trainable=False)
         self._learning_rate = read_learning_rate(learning_rate, type(self).__name__)
         self._excluded: tuple[set[int], str | None] = (set(), None)
@@ -244,6 +250,11 @@ class Optimizer:
                 self._kept += new
         dtype = variables[0].dtype if variables else np.dtype(floatx())
         self._kept += self.extra_variables(dtype)
+        self._updated = [
+            each
+            for variable, slots in zip(variables, self._slots, strict=True)
+            for each in (variable, *slots)
+        ]
         self.built = True
 
     def apply(
@@ -267,7 +278,7 @@ class Optimizer:
             return
         self.build(variables)
         gradients = [
-            None if g is None else np.asarray(g, v.dtype)
+            None if g is None else np.asarray(g, v.value.dtype)
             for g, v in zip(grads, variables, strict=True)
         ]
         with np.errstate(all="ignore"):  # a diverging run shows in its loss, as in Keras
@@ -321,6 +332,8 @@ class Optimizer:
         return means
 
     def _clipped(self, gradients: Gradients) -> Gradients:
+        if not (self.clipnorm or self.global_clipnorm or self.clipvalue):
+            return gradients
         present = [g for g in gradients if g is not None]
         if self.clipnorm and self.clipnorm > 0:
             present = clip_norms(present, self.clipnorm)
@@ -334,34 +347,51 @@ class Optimizer:
     def _step(self, gradients: Gradients, variables: Sequence[Variable]) -> None:
         rate = self.learning_rate
         self.before_update()
-        kernels: dict[np.dtype, OnePass | None] = {}
-        for variable, g, slots in zip(variables, gradients, self._slots, strict=True):
+        shares = self._shares(variables)
+        for i in self._update_in_one_pass(gradients, shares, rate):
+            g, p, share = gradients[i], variables[i].value, shares[i]
             if g is None:
                 continue
-            p, lr, dtype = variable.value, variable.dtype.type(rate), variable.dtype
-            share = self._decay_of(variable)
-            arrays = [slot.value for slot in slots]
-            if dtype not in kernels:
-                kernels[dtype] = self._one_pass(dtype, lr)
-            if not _in_one_pass(kernels[dtype], p, g, arrays, share, lr):
-                if share:
-                    self._decay(p, share, lr)
-                self.update(p, g, lr, arrays)
+            lr = p.dtype.type(rate)
+            if share:
+                self._decay(p, share, lr)
+            self.update(p, g, lr, [slot.value for slot in self._slots[i]])
 
-    def _one_pass(self, dtype: np.dtype, lr: np.floating) -> OnePass | None:
-        """`one_pass`, unless formulas are in use or a class below has an `update` of its own."""
-        if ops.implementation() == "formulas":
-            return None
+    def _update_in_one_pass(
+        self, gradients: Gradients, shares: Sequence[float | None], rate: float
+    ) -> Sequence[int]:
+        """Decay and update by kernels; gives the numbers of the weights that none serves."""
+        if ops.implementation() == "formulas" or not self._has_one_pass():
+            return range(len(gradients))
+        arrays = [each.value for each in self._updated]
+        if self._plan is None or not self._plan.holds(arrays):
+            from scratchnet.ops.kernels.steps import Plan  # here, for it needs Numba
+
+            remaining = iter(arrays)
+            self._plan = Plan([[*islice(remaining, 1 + len(slots))] for slots in self._slots])
+        of_weights = np.zeros(len(shares), np.float32)  # as `as_keras_casts`
+        if any(shares):
+            of_weights[:] = [share or 0 for share in shares]
+        return self._plan.update(gradients, of_weights, rate, self.one_pass)
+
+    def _has_one_pass(self) -> bool:
+        """Whether `one_pass` is about this `update`, and no class below has one of its own."""
         lineage = type(self).__mro__
         fused, updated = (
             next(i for i, each in enumerate(lineage) if name in vars(each))
             for name in ("one_pass", "update")
         )
-        return self.one_pass(dtype, lr) if fused <= updated else None
+        return fused <= updated
 
-    def _decay_of(self, variable: Variable) -> float | None:
-        share = self.weight_decay_of(variable)
-        return share if share is not None and self._decays(variable) else None
+    def _shares(self, variables: Sequence[Variable]) -> list[float | None]:
+        """The weight decay of each weight; None for those that are spared from it."""
+        shares: list[float | None] = [*map(self.weight_decay_of, variables)]
+        if any(shares):
+            if self._spared is None:  # once, for to look for a pattern in each name takes long
+                self._spared = [i for i, each in enumerate(variables) if not self._decays(each)]
+            for i in self._spared:
+                shares[i] = None
+        return shares
 
     def _decays(self, variable: Variable) -> bool:
         excluded, pattern = self._excluded
@@ -387,26 +417,6 @@ class Optimizer:
 
     def _slot_of_each(self, name: str) -> list[Variable]:
         return [_slot(v, name, np.zeros_like(v.value)) for v in self._built_for]
-
-
-def _in_one_pass(
-    kernel: OnePass | None,
-    p: np.ndarray,
-    g: np.ndarray,
-    slots: Sequence[np.ndarray],
-    share: float | None,
-    lr: np.floating,
-) -> bool:
-    """Decay and update by a kernel; False, and nothing done, where it does not serve the arrays."""
-    if kernel is None:
-        return False
-    from scratchnet.ops.kernels import updates  # here, for it needs Numba
-
-    if not updates.fits(p, g, slots):
-        return False
-    name, numbers = kernel
-    updates.update(name, p, g, slots, as_keras_casts(share or 0.0, p.dtype), lr, *numbers)
-    return True
 
 
 def _slot(variable: Variable, name: str, value: np.ndarray) -> Variable:

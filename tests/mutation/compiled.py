@@ -30,6 +30,7 @@ _KERNELS, _OPS = "scratchnet/ops/kernels", "tests/ops"
 # The tests that meet each file, those first that fail soonest. They compile what they call, so
 # there are no more of them than needed.
 TESTS: dict[str, tuple[str, ...]] = {
+    f"{_KERNELS}/addresses.py": ("tests/optimizers/test_one_pass.py",),
     f"{_KERNELS}/blocks.py": (
         f"{_OPS}/test_exact_depthwise.py::test_kernels_of_depthwise_conv2d_are_exact",
         f"{_OPS}/test_exact.py::test_any_number_of_panels_is_exact",

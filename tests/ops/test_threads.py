@@ -35,9 +35,9 @@ count = jit(_count)
 count_of_costly = jit(_count, work=2**14)
 
 
-def threads_of(kernel, array):
+def threads_of(kernel, array, **options):
     found = np.zeros(1, np.int64)
-    kernel(array, found)
+    kernel(array, found, **options)
     return found[0]
 
 
@@ -60,6 +60,12 @@ def test_small_work_stays_on_its_thread_and_large_work_is_shared(two_threads):
 @needs_two
 def test_work_that_costs_more_is_shared_from_fewer_bytes_on(two_threads):
     assert threads_of(count_of_costly, SMALL) == 2
+
+
+@needs_two
+def test_a_call_may_say_how_much_work_it_is(two_threads):
+    assert threads_of(count, SMALL, size=LARGE.nbytes) == 2
+    assert threads_of(count, LARGE, size=SMALL.nbytes) == 1
 
 
 @needs_two

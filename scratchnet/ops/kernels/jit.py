@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 
 from scratchnet import config
@@ -30,22 +29,23 @@ def jit(
     """Compile; keep the machine code on disk where that is possible.
 
     Args:
-        function: a kernel, or with `parallel=False` a part that the kernels of its file call.
+        function: a kernel, or with `parallel=False` a part that other kernels call.
         parallel: whether `prange` shares its iterations out among threads: `config.threads()`, but
-            one where all arrays of a call together are small.
+            one where all arrays of a call together are small. A call says `size=` how many bytes
+            they are where the kernel is given their addresses instead.
         work: how long the kernel takes for a byte of its arguments, where 1 stands for a copy or a
             sum. A kernel of 10 is shared out from a tenth of the bytes on.
     """
     kernel = compiled(function, parallel=parallel, nogil=True, error_model="numpy")
-    if not parallel or numba.config.DISABLE_JIT:
+    if not parallel:
         return kernel
     shared_from = _SHARED_FROM / work
 
-    def call(*arguments: Any) -> Any:
-        size = 0
-        for argument in arguments:
-            if isinstance(argument, np.ndarray):
-                size += argument.nbytes
+    def call(*arguments: Any, size: int = 0) -> Any:
+        if not size:
+            for argument in arguments:
+                if isinstance(argument, np.ndarray):
+                    size += argument.nbytes
         before = swap_threads(1)
         try:
             if size >= shared_from and before > 1:

@@ -6,6 +6,7 @@ elementwise kernel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -35,11 +36,19 @@ def _swap_threads(number):  # type: ignore[no-untyped-def]
     return _swapped(number)
 
 
-if not numba.config.DISABLE_JIT:
+def _compiled() -> Callable[[int], int]:
     numba.get_num_threads()  # starts the threading layer, which `_swapped` calls
-try:
-    # From now on this thread's kernels share their loops out among `number` threads; gives the
-    # number that was before.
-    swap_threads = numba.njit("int64(int64)", cache=True)(_swap_threads)
-except RuntimeError:  # no folder for the cache can be written
-    swap_threads = numba.njit("int64(int64)")(_swap_threads)
+    try:
+        return numba.njit("int64(int64)", cache=True)(_swap_threads)
+    except RuntimeError:  # no folder for the cache can be written
+        return numba.njit("int64(int64)")(_swap_threads)
+
+
+def _one(number: int) -> int:
+    """Uncompiled, a kernel is a loop of Python on one thread."""
+    return 1
+
+
+# From now on this thread's kernels share their loops out among `number` threads; gives the number
+# that was before.
+swap_threads = _one if numba.config.DISABLE_JIT else _compiled()

@@ -1,42 +1,93 @@
-"""Steps of optimizers in one pass over each weight.
+"""Steps of optimizers in one pass over all weights of a dtype.
 
 The files of `scratchnet.optimizers` say what the letters mean. There every operation is a pass over
 memory of its own; here all of them happen to a cell while it is in a register, in the same order
-and with the same rounding, so the result has the same bits. A kernel's arguments are the weight p,
-its gradient g, the slots, then (share, lr) of the weight decay p ← p − p·share·lr, where a share
-of 0 means none, then numbers of its own.
+and with the same rounding, so the result has the same bits. A kernel's arguments are
+
+    addresses   (arrays, weights), where the weight p, its gradient g and its slots begin
+    pieces      (pieces, 3): the number of a weight, and from which of its cells to which
+    shares      of the weight decay p ← p − p·share·lr, one for each weight; 0 means none
+    lr          and then numbers of the kernel's own
+
+The pieces are what `prange` shares out among threads. `steps` makes all these tables: one call
+costs as much as a loop over the weights in Python would cost for each of them.
 
 Traffic: each array is read once, and all but g are written once; 5 to 15 FLOPs a cell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
+from numba import carray, prange
 
-from scratchnet.ops.kernels.jit import jit, ready, served
+from scratchnet.ops.kernels.addresses import pointer
+from scratchnet.ops.kernels.jit import jit
 
 
-def fits(p: np.ndarray, g: np.ndarray, slots: Sequence[np.ndarray]) -> bool:
-    """Whether a kernel may write to the weight and its slots, and all are of one dtype."""
-    written = (p, *slots)
-    return served(g, *written) and all(
-        a.flags.carray and a.dtype.isnative and a.size == g.size for a in written
+def _cells_of(addresses, piece, shares):  # type: ignore[no-untyped-def]
+    # The cells of a piece, in the arrays that have these addresses
+    weight, begin, end = piece[0], piece[1], piece[2]
+    return carray(pointer(addresses[weight] + begin * shares.itemsize), end - begin, shares.dtype)
+
+
+_cells = jit(_cells_of, parallel=False)
+
+
+def _cells_of_two(addresses, piece, shares):  # type: ignore[no-untyped-def]
+    # The share of the weight decay, and the cells of p and g
+    return (
+        shares[piece[0]],
+        _cells(addresses[0], piece, shares),
+        _cells(addresses[1], piece, shares),
     )
 
 
-def update(
-    name: str,
-    p: np.ndarray,
-    g: np.ndarray,
-    slots: Sequence[np.ndarray],
-    *numbers: np.floating,
-) -> None:
-    """One step of the kernel of that name, in place."""
-    flat = [slot.reshape(-1) for slot in slots]
-    KERNELS[name](p.reshape(-1), ready(g).reshape(-1), *flat, *numbers)
+_two = jit(_cells_of_two, parallel=False)
+
+
+def _cells_of_three(addresses, piece, shares):  # type: ignore[no-untyped-def]
+    # The share of the weight decay, and the cells of p, g and a slot
+    return (
+        shares[piece[0]],
+        _cells(addresses[0], piece, shares),
+        _cells(addresses[1], piece, shares),
+        _cells(addresses[2], piece, shares),
+    )
+
+
+_three = jit(_cells_of_three, parallel=False)
+
+
+def _cells_of_four(addresses, piece, shares):  # type: ignore[no-untyped-def]
+    # The share of the weight decay, and the cells of p, g and two slots
+    return (
+        shares[piece[0]],
+        _cells(addresses[0], piece, shares),
+        _cells(addresses[1], piece, shares),
+        _cells(addresses[2], piece, shares),
+        _cells(addresses[3], piece, shares),
+    )
+
+
+_four = jit(_cells_of_four, parallel=False)
+
+
+def _cells_of_five(addresses, piece, shares):  # type: ignore[no-untyped-def]
+    # The share of the weight decay, and the cells of p, g and three slots
+    return (
+        shares[piece[0]],
+        _cells(addresses[0], piece, shares),
+        _cells(addresses[1], piece, shares),
+        _cells(addresses[2], piece, shares),
+        _cells(addresses[3], piece, shares),
+        _cells(addresses[4], piece, shares),
+    )
+
+
+_five = jit(_cells_of_five, parallel=False)
 
 
 def _decayed(w, share, lr):  # type: ignore[no-untyped-def]
@@ -46,113 +97,144 @@ def _decayed(w, share, lr):  # type: ignore[no-untyped-def]
 _after_decay = jit(_decayed, parallel=False)
 
 
-def _sgd(p, g, share, lr):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        p[i] = _after_decay(p[i], share, lr) - g[i] * lr
+def _sgd(addresses, pieces, shares, lr):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g = _two(addresses, pieces[k], shares)
+        for i in range(p.size):
+            p[i] = _after_decay(p[i], share, lr) - g[i] * lr
 
 
-def _sgd_with_momentum(p, g, m, share, lr, mu):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        moved = m[i] * mu - g[i] * lr
-        p[i] = _after_decay(p[i], share, lr) + moved
-        m[i] = moved
+def _sgd_with_momentum(addresses, pieces, shares, lr, mu):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g, m = _three(addresses, pieces[k], shares)
+        for i in range(p.size):
+            moved = m[i] * mu - g[i] * lr
+            p[i] = _after_decay(p[i], share, lr) + moved
+            m[i] = moved
 
 
-def _nesterov(p, g, m, share, lr, mu):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        step = g[i] * lr
-        moved = m[i] * mu - step
-        p[i] = _after_decay(p[i], share, lr) + (moved * mu - step)
-        m[i] = moved
+def _nesterov(addresses, pieces, shares, lr, mu):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g, m = _three(addresses, pieces[k], shares)
+        for i in range(p.size):
+            step = g[i] * lr
+            moved = m[i] * mu - step
+            p[i] = _after_decay(p[i], share, lr) + (moved * mu - step)
+            m[i] = moved
 
 
-def _averaged_momentum(p, g, v, share, lr, beta, rest):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        mean = v[i] * beta + g[i] * rest
-        p[i] = _after_decay(p[i], share, lr) - mean * lr
-        v[i] = mean
+def _averaged_momentum(addresses, pieces, shares, lr, beta, rest):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g, v = _three(addresses, pieces[k], shares)
+        for i in range(p.size):
+            mean = v[i] * beta + g[i] * rest
+            p[i] = _after_decay(p[i], share, lr) - mean * lr
+            v[i] = mean
 
 
-def _adam(p, g, m, v, share, lr, rest_1, rest_2, alpha, epsilon):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        mean = m[i] + (g[i] - m[i]) * rest_1
-        square = v[i] + (g[i] * g[i] - v[i]) * rest_2
-        step = mean / (np.sqrt(square) + epsilon) * alpha
-        p[i] = _after_decay(p[i], share, lr) - step
-        m[i], v[i] = mean, square
+def _adam(addresses, pieces, shares, lr, rest_1, rest_2, alpha, epsilon):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g, m, v = _four(addresses, pieces[k], shares)
+        for i in range(p.size):
+            mean = m[i] + (g[i] - m[i]) * rest_1
+            square = v[i] + (g[i] * g[i] - v[i]) * rest_2
+            step = mean / (np.sqrt(square) + epsilon) * alpha
+            p[i] = _after_decay(p[i], share, lr) - step
+            m[i], v[i] = mean, square
 
 
-def _amsgrad(p, g, m, v, largest, share, lr, rest_1, rest_2, alpha, epsilon):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        mean = m[i] + (g[i] - m[i]) * rest_1
-        square = v[i] + (g[i] * g[i] - v[i]) * rest_2
-        most = largest[i]
-        most = most if most > square or most != most else square  # NaN stays, as in np.maximum
-        step = mean / (np.sqrt(most) + epsilon) * alpha
-        p[i] = _after_decay(p[i], share, lr) - step
-        m[i], v[i], largest[i] = mean, square, most
+def _amsgrad(addresses, pieces, shares, lr, rest_1, rest_2, alpha, epsilon):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g, m, v, largest = _five(addresses, pieces[k], shares)
+        for i in range(p.size):
+            mean = m[i] + (g[i] - m[i]) * rest_1
+            square = v[i] + (g[i] * g[i] - v[i]) * rest_2
+            most = largest[i]
+            most = most if most > square or most != most else square  # NaN stays, as in np.maximum
+            step = mean / (np.sqrt(most) + epsilon) * alpha
+            p[i] = _after_decay(p[i], share, lr) - step
+            m[i], v[i], largest[i] = mean, square, most
 
 
-def _nadam(p, g, m, v, share, lr, rest_1, rest_2, of_m, of_g, of_v, epsilon):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        mean = m[i] + (g[i] - m[i]) * rest_1
-        square = v[i] + (g[i] * g[i] - v[i]) * rest_2
-        ahead = mean * of_m + g[i] * of_g
-        step = ahead * lr / (np.sqrt(square / of_v) + epsilon)
-        p[i] = _after_decay(p[i], share, lr) - step
-        m[i], v[i] = mean, square
+def _nadam(addresses, pieces, shares, lr, rest_1, rest_2, of_m, of_g, of_v, epsilon):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g, m, v = _four(addresses, pieces[k], shares)
+        for i in range(p.size):
+            mean = m[i] + (g[i] - m[i]) * rest_1
+            square = v[i] + (g[i] * g[i] - v[i]) * rest_2
+            ahead = mean * of_m + g[i] * of_g
+            step = ahead * lr / (np.sqrt(square / of_v) + epsilon)
+            p[i] = _after_decay(p[i], share, lr) - step
+            m[i], v[i] = mean, square
 
 
-def _adamax(p, g, m, u, share, lr, rest_1, beta_2, correction, epsilon):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        mean = m[i] + (g[i] - m[i]) * rest_1
-        most, size = u[i] * beta_2, abs(g[i])
-        most = most if most > size or most != most else size
-        step = mean * lr / ((most + epsilon) * correction)
-        p[i] = _after_decay(p[i], share, lr) - step
-        m[i], u[i] = mean, most
+def _adamax(addresses, pieces, shares, lr, rest_1, beta_2, correction, epsilon):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g, m, u = _four(addresses, pieces[k], shares)
+        for i in range(p.size):
+            mean = m[i] + (g[i] - m[i]) * rest_1
+            most, size = u[i] * beta_2, abs(g[i])
+            most = most if most > size or most != most else size
+            step = mean * lr / ((most + epsilon) * correction)
+            p[i] = _after_decay(p[i], share, lr) - step
+            m[i], u[i] = mean, most
 
 
-def _adagrad(p, g, total, share, lr, epsilon):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        squares = total[i] + g[i] * g[i]
-        p[i] = _after_decay(p[i], share, lr) - g[i] * lr / np.sqrt(squares + epsilon)
-        total[i] = squares
+def _adagrad(addresses, pieces, shares, lr, epsilon):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g, total = _three(addresses, pieces[k], shares)
+        for i in range(p.size):
+            squares = total[i] + g[i] * g[i]
+            p[i] = _after_decay(p[i], share, lr) - g[i] * lr / np.sqrt(squares + epsilon)
+            total[i] = squares
 
 
-def _rmsprop(p, g, v, share, lr, rho, rest, epsilon):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        square = v[i] * rho + g[i] * g[i] * rest
-        p[i] = _after_decay(p[i], share, lr) - g[i] * lr / np.sqrt(square + epsilon)
-        v[i] = square
+def _rmsprop(addresses, pieces, shares, lr, rho, rest, epsilon):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g, v = _three(addresses, pieces[k], shares)
+        for i in range(p.size):
+            square = v[i] * rho + g[i] * g[i] * rest
+            p[i] = _after_decay(p[i], share, lr) - g[i] * lr / np.sqrt(square + epsilon)
+            v[i] = square
 
 
-def _rmsprop_with_momentum(p, g, v, m, share, lr, rho, rest, epsilon, mu):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        square = v[i] * rho + g[i] * g[i] * rest
-        moved = m[i] * mu + g[i] * lr / np.sqrt(square + epsilon)
-        p[i] = _after_decay(p[i], share, lr) - moved
-        v[i], m[i] = square, moved
+def _rmsprop_with_momentum(addresses, pieces, shares, lr, rho, rest, epsilon, mu):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g, v, m = _four(addresses, pieces[k], shares)
+        for i in range(p.size):
+            square = v[i] * rho + g[i] * g[i] * rest
+            moved = m[i] * mu + g[i] * lr / np.sqrt(square + epsilon)
+            p[i] = _after_decay(p[i], share, lr) - moved
+            v[i], m[i] = square, moved
 
 
-def _lion(p, g, m, share, lr, beta_1, rest_1, beta_2, rest_2):  # type: ignore[no-untyped-def]
-    for i in prange(p.size):
-        direction = np.sign(m[i] * beta_1 + g[i] * rest_1)
-        p[i] = _after_decay(p[i], share, lr) - direction * lr
-        m[i] = m[i] * beta_2 + g[i] * rest_2
+def _lion(addresses, pieces, shares, lr, beta_1, rest_1, beta_2, rest_2):  # type: ignore[no-untyped-def]
+    for k in prange(len(pieces)):
+        share, p, g, m = _three(addresses, pieces[k], shares)
+        for i in range(p.size):
+            direction = np.sign(m[i] * beta_1 + g[i] * rest_1)
+            p[i] = _after_decay(p[i], share, lr) - direction * lr
+            m[i] = m[i] * beta_2 + g[i] * rest_2
+
+
+class Kernel(NamedTuple):
+    """A kernel, and how many slots each weight must have."""
+
+    call: Callable[..., Any]
+    slots: int
 
 
 KERNELS = {
-    "sgd": jit(_sgd),
-    "sgd_with_momentum": jit(_sgd_with_momentum),
-    "nesterov": jit(_nesterov),
-    "averaged_momentum": jit(_averaged_momentum),
-    "adam": jit(_adam),
-    "amsgrad": jit(_amsgrad),
-    "nadam": jit(_nadam),
-    "adamax": jit(_adamax),
-    "adagrad": jit(_adagrad),
-    "rmsprop": jit(_rmsprop),
-    "rmsprop_with_momentum": jit(_rmsprop_with_momentum),
-    "lion": jit(_lion),
+    "sgd": Kernel(jit(_sgd), 0),
+    "sgd_with_momentum": Kernel(jit(_sgd_with_momentum), 1),
+    "nesterov": Kernel(jit(_nesterov), 1),
+    "averaged_momentum": Kernel(jit(_averaged_momentum), 1),
+    "adam": Kernel(jit(_adam), 2),
+    "amsgrad": Kernel(jit(_amsgrad), 3),
+    "nadam": Kernel(jit(_nadam), 2),
+    "adamax": Kernel(jit(_adamax), 2),
+    "adagrad": Kernel(jit(_adagrad), 1),
+    "rmsprop": Kernel(jit(_rmsprop), 1),
+    "rmsprop_with_momentum": Kernel(jit(_rmsprop_with_momentum), 2),
+    "lion": Kernel(jit(_lion), 1),
 }

@@ -24,7 +24,9 @@ import numpy as np
 
 from scratchnet import config
 from scratchnet.ops import kernels
-from scratchnet.ops.kernels import compilation, updates
+from scratchnet.ops.kernels import compilation
+from scratchnet.ops.kernels.steps import Plan
+from scratchnet.ops.kernels.updates import KERNELS
 
 _MOST = 8  # processes; more would wait for the longest call
 
@@ -148,9 +150,10 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         backward = getattr(kernels, f"{activation}_backward")
         table[activation] = partial(forward, row)
         table[f"{activation} backward"] = partial(backward, row, row)
-    for update, (slots, numbers) in _UPDATES.items():
-        arrays, scalars = [row.copy() for _ in range(slots)], [row[0]] * numbers
-        table[update] = partial(updates.update, update, row.copy(), row, arrays, *scalars)
+    for update, numbers in _UPDATES.items():
+        weight = [row.copy() for _ in range(1 + KERNELS[update].slots)]
+        found = update, (row[0],) * numbers
+        table[update] = partial(_update, weight, row, found)
     table |= {
         "leaky relu": lambda: kernels.relu(row, negative_slope=0.1),
         "leaky relu backward": lambda: kernels.relu_backward(row, row, negative_slope=0.1),
@@ -177,20 +180,28 @@ _ACTIVATIONS = (
 )
 
 
-_UPDATES = {  # the slots and the numbers of each
-    "sgd": (0, 2),
-    "sgd_with_momentum": (1, 3),
-    "nesterov": (1, 3),
-    "averaged_momentum": (1, 4),
-    "adam": (2, 6),
-    "amsgrad": (3, 6),
-    "nadam": (2, 8),
-    "adamax": (2, 6),
-    "adagrad": (1, 3),
-    "rmsprop": (1, 5),
-    "rmsprop_with_momentum": (2, 6),
-    "lion": (1, 6),
+_UPDATES = {  # how many numbers each has of its own
+    "sgd": 0,
+    "sgd_with_momentum": 1,
+    "nesterov": 1,
+    "averaged_momentum": 2,
+    "adam": 4,
+    "amsgrad": 4,
+    "nadam": 6,
+    "adamax": 4,
+    "adagrad": 1,
+    "rmsprop": 3,
+    "rmsprop_with_momentum": 4,
+    "lion": 4,
 }
+
+
+def _update(
+    weight: list[np.ndarray], g: np.ndarray, found: tuple[str, tuple[np.floating, ...]]
+) -> None:
+    plan = Plan([weight])
+    plan.holds(weight)
+    plan.update([g], np.zeros(1, np.float32), 1.0, lambda dtype, lr: found)
 
 
 def _share_out(names: list[str], dtype: str, workers: int, verbose: bool) -> int:

@@ -415,20 +415,23 @@ roofline(
 #
 # Fewer products, more additions, and numbers that are larger on the way: the result is rounded
 # differently. F(4 × 4, 3 × 3) has only a quarter of the products, but its matrices hold numbers
-# such as 5 and 1/24. In float32, compared with a result in float64:
+# such as 225/256 and 27/8. Between the two is F(2 × 4, 3 × 3), with tiles of two rows and four
+# columns. In float32, compared with a result in float64:
 
 # %%
 exact = formulas.conv2d(image.astype(float), kernel.astype(float))
-for name in ("blocks", "winograd_2x2", "winograd_4x4"):
+for name in ("blocks", "winograd_2x2", "winograd_2x4", "winograd_4x4"):
     error = np.abs(by_kernel(image, kernel, name) - exact).max() / np.abs(exact).max()
     below = min(limit for limit in (3e-7, 1e-6, 3e-6, 1e-5, 1e-4) if error < limit)
     print(f"{name:12} relative error below {below:.0e}")
 
 # %% [markdown]
-# Here F(2 × 2, 3 × 3) is as good as the sum of all products, and F(4 × 4, 3 × 3) loses about a
-# digit. So a library has to choose. scratchnet takes F(2 × 2, 3 × 3) where it pays: for windows of
-# 3 × 3 with stride 1, float32, many channels, and enough places. F(4 × 4, 3 × 3) it takes only when
-# it is asked to.
+# Here F(2 × 2, 3 × 3) is about as good as the sum of all products, and larger tiles lose accuracy.
+# So a library has to choose. scratchnet takes Winograd's way where it pays: for windows of 3 × 3
+# with stride 1, float32, many channels, and enough places. From 32 channels on the tiles have 2 × 4
+# places. Their error is then not above that of a sum that is added up in one go, as many libraries
+# do it, for such a sum loses accuracy with each of its terms. F(4 × 4, 3 × 3) it takes only when it
+# is asked to.
 
 # %%
 for images, window, strides, dtype in [
@@ -469,8 +472,8 @@ for name, way in (ways | {"scratchnet's kernel": kernels.conv2d}).items():
 # - $P$ need not be stored: a tile of it at a time is enough, or none at all, for its numbers lie at
 #   the sum of two offsets.
 # - Winograd's F(2 × 2, 3 × 3) needs 16 products where the definition has 36. It is exact in whole
-#   numbers, and hardly less accurate in floats. F(4 × 4, 3 × 3) needs fewer still, and loses a
-#   digit.
+#   numbers, and hardly less accurate in floats. Larger tiles need fewer products still, and round
+#   more.
 # - Intensity and roof say what a machine allows; a count of operations alone does not.
 #
 # Solutions: `notebooks/solutions/02_one_convolution_four_ways.py`. Next: the same sum backwards.

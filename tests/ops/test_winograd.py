@@ -155,8 +155,8 @@ def test_it_counts_the_cells_that_are_computed():
     assert {algorithm(which, *fewer, padding="same") for which in PASSES} == {"blocks"}
 
 
-def test_2x4_outputs_are_computed_together_where_that_is_as_near_to_the_exact_result_as_keras():
-    """From 32 terms of a sum on: channels forward, filters back to the image, else tiles."""
+def test_more_outputs_are_computed_together_where_that_is_as_near_to_the_exact_result_as_keras():
+    """From 32, or 256, terms of a sum on: channels forward, filters back to the image, or tiles."""
     images = (16, 32, 32)
     for channels, filters, expected in (
         (16, 64, ("winograd_2x2", "winograd_2x4", "winograd_2x4")),
@@ -167,6 +167,11 @@ def test_2x4_outputs_are_computed_together_where_that_is_as_near_to_the_exact_re
         kernel = 3, 3, channels, filters
         chosen = tuple(algorithm(w, (*images, channels), kernel, padding="same") for w in PASSES)
         assert chosen == expected, (channels, filters)
+    many = (8, 28, 28, 256), (3, 3, 256, 64)
+    chosen = [algorithm(which, *many, padding="same") for which in PASSES]
+    assert chosen == ["winograd_4x4", "winograd_2x4", "winograd_2x2"]
+    few_sums = (16, 16, 16, 32), (3, 3, 32, 32)
+    assert algorithm("kernel gradient", *few_sums, padding="same") == "blocks"
     few_tiles = (16, 16, 16, 64), (3, 3, 64, 64)  # 512 of 2×4 outputs
     assert algorithm("kernel gradient", *few_tiles, padding="same") == "winograd_2x2"
     many_sums = (16, 16, 16, 512), (3, 3, 512, 512)

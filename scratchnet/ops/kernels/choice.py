@@ -8,10 +8,10 @@
 
 "auto" takes what does least work among those that are, on the whole, as near to the exact result as
 Keras. There all products of a sum are added in one chain, so its errors grow with the number of
-terms; Winograd's have fewer terms. So 2×4 outputs are computed together from `_AS_NEAR` summed
-channels on, or tiles for the kernel's gradient, 2×2 below that, and 4×4 never. Winograd's
-convolution is left out for float64, which is there for proofs, where channels or filters do not
-fill whole panels, and where there is too little to do to make up for its transforms.
+terms; Winograd's have fewer terms. So 2×4 or 4×4 outputs are computed together where as many
+channels, or for the kernel's gradient tiles, are summed as `_AS_NEAR` says. Winograd's convolution
+is left out for float64, which is there for proofs, where channels or filters do not fill whole
+panels, and where there is too little to do to make up for its transforms.
 `scratchnet.config.convolution_algorithm` says otherwise, for a block of code or from then on; a
 shape that an algorithm is not made for is computed in blocks.
 """
@@ -29,8 +29,11 @@ from scratchnet.ops.kernels.blocks import lanes
 
 _TILES = 192  # of 2×2 outputs at least: fewer, and transforming the kernel costs more than it saves
 _CHANNELS = 64  # and filters together, at least: fewer, and transforming the images does
-_AS_NEAR = {"forward": 32, "input gradient": 32, "kernel gradient": 2048}  # terms of a sum
-_SUMS = 2**9  # channels times filters for each tile, for the kernel's gradient, at most
+_AS_NEAR = {"winograd_2x2": 0, "winograd_2x4": 32, "winograd_4x4": 256}  # terms of a sum
+_TILES_AS_NEAR = {"winograd_2x2": 0, "winograd_2x4": 2048}  # the same for the kernel's gradient
+# Channels times filters for that: fewer are not worth transforming both images for 2×2 outputs, and
+# of many more than tiles there are the sums take longer than the products
+_SUMS, _SUMS_OF_TILE = 2**11, 2**9
 # To transform the kernel, and to read it transformed, takes as long as so many tiles
 _OF_KERNEL = 160
 _OF_RUN = 12
@@ -95,17 +98,20 @@ def _chosen(
     if transformable and wanted in WINOGRAD:
         return wanted
     if transformable and wanted == "auto" and dtype == np.float32:
-        tiles = {name: _tiles(shape, WINOGRAD[name]) for name in ("winograd_2x2", "winograd_2x4")}
-        if tiles["winograd_2x2"] >= _TILES and channels + filters >= _CHANNELS:
-            if which != "kernel gradient":
-                terms = channels if which == "forward" else filters
-            elif channels * filters > tiles["winograd_2x2"] * _SUMS:
-                return "blocks"
+        tiles = {name: _tiles(shape, m) for name, m in WINOGRAD.items()}
+        most = tiles["winograd_2x2"]
+        if most >= _TILES and channels + filters >= _CHANNELS:
+            if which == "kernel gradient":
+                near = [name for name, least in _TILES_AS_NEAR.items() if tiles[name] >= least]
+                if channels * filters < _SUMS:
+                    near.remove("winograd_2x2")
+                if channels * filters > _SUMS_OF_TILE * most:
+                    near = []
             else:
-                terms = tiles["winograd_2x4"]
-            if terms < _AS_NEAR[which]:
-                return "winograd_2x2"
-            return min(tiles, key=lambda name: _entries(name) * (tiles[name] + _OF_KERNEL))
+                terms = channels if which == "forward" else filters
+                near = [name for name, least in _AS_NEAR.items() if terms >= least]
+            if near:
+                return min(near, key=lambda name: _entries(name) * (tiles[name] + _OF_KERNEL))
     if which == "input gradient" and wanted != "blocks":
         # In multiplications; to add a run of neighbours costs as much as `_OF_RUN` vectors of them
         runs, neighbours = kernel_shape[0], kernel_shape[1] * channels

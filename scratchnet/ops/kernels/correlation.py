@@ -39,6 +39,7 @@ from scratchnet.ops.kernels.patches import (
     runs_of,
     tiles_of,
 )
+from scratchnet.ops.kernels.reductions import repeated
 
 _POSITIONS = 256  # output positions of a tile
 _DEPTH = 256  # rows of a panel that are multiplied in one go
@@ -56,11 +57,14 @@ def forward(
 ) -> np.ndarray:
     """y of `formulas.conv2d` with one group, or of `formulas.conv2d_bias`.
 
-    `product` is `correlate`, or for strides and dilation of 1 what takes its place.
+    `product` is `correlate`, or for strides and dilation of 1 what takes its place, and takes the
+    kernel as it is.
     """
     y = empty((len(x), *window.output, kernel.shape[3]), x.dtype)
     view = forward_view(kernel.shape[:2], window, strides, dilation)
-    product(x, pack(kernel.reshape(-1, kernel.shape[3])), y, view, bias=bias, relu=relu)
+    if product is correlate:
+        kernel = pack(kernel.reshape(-1, kernel.shape[3]))
+    product(x, kernel, y, view, bias=bias, relu=relu)
     return y
 
 
@@ -117,7 +121,8 @@ def correlate(
 ) -> None:
     """y[n, p·step + rest, q·step + rest, :] = Σ_k (patch of p, q)[k]·W[k, :].
 
-    With a bias (F,) that is added, and with `relu` what is negative then becomes 0.
+    With a bias (F,) that is added, and with `relu` what is negative then becomes 0; then step and
+    rest are as they are by default.
     """
     tiles, groups = _shared_out(
         tiles_of(view, x.shape, x.itemsize, _POSITIONS), len(x) * view.output[0], len(packed)
@@ -240,16 +245,23 @@ def _correlate_tiles(  # type: ignore[no-untyped-def]
             for r in range(aside, count):
                 for c in range(filters - f):
                     out[targets[r] + f + c] = edge[(r - aside) * width + c]
-        if len(bias):
+        if len(bias) and groups == 1:  # the rows of y are neighbours
+            biases, last = repeated(bias, x), targets[0] + count * filters
+            for start in range(targets[0], last, len(biases)):
+                _add(out[start : min(last, start + len(biases))], biases, relu)
+        elif len(bias):
             left, right = first_panel * width, min(filters, end_panel * width)
-            more = bias[left:right]
             for r in range(count):
-                row = out[targets[r] + left : targets[r] + right]
-                for c in range(len(row)):
-                    z = row[c] + more[c]
-                    row[c] = 0 if relu & (z <= 0) else z
+                _add(out[targets[r] + left : targets[r] + right], bias[left:right], relu)
 
 
+def _add_bias(cells, biases, relu):  # type: ignore[no-untyped-def]
+    for c in range(len(cells)):
+        z = cells[c] + biases[c]
+        cells[c] = 0 if relu & (z <= 0) else z
+
+
+_add = jit(_add_bias, parallel=False)
 _pack = jit(_pack_panels)
 _pack_turned = jit(_pack_turned_panels)
 _correlate = jit(_correlate_tiles, work=50)

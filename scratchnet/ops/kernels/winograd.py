@@ -47,14 +47,14 @@ from scratchnet.ops.kernels.transforms import two_sided
 # Bytes of V and M of a thread: as many as U has, which is read anew for them, within these bounds
 _SCRATCH = 2**19, 6 * 2**20
 _TILES = 96  # that are multiplied at once, at most
-_ADDED = 48  # and whose products are added in one chain, for the gradient of the kernel
-_TASKS = 4  # that this is shared out to: a fixed number, for the result depends on the block
 _TERMS = {4: 64, 8: 32, 16: 32}  # products added in one chain, by the cells of a tile
+_ADDED = 48  # tiles whose products are, for the gradient of the kernel
+_TASKS = 4  # that this is shared out to: a fixed number, for the result depends on the block
 
 
 def winograd_correlate(
     x: np.ndarray,
-    packed: np.ndarray,
+    kernel: np.ndarray,
     y: np.ndarray,
     view: View,
     step: Pair = (1, 1),
@@ -64,15 +64,22 @@ def winograd_correlate(
     *,
     m: Pair,
 ) -> None:
-    """As `correlation.correlate` of nine neighbouring taps, with strides and step 1."""
-    panels, width, channels = len(packed), packed.shape[2], x.shape[3]
-    u = empty((_entries(m), panels, channels, width), x.dtype)
-    _map_kernel(packed.reshape(-1), u.reshape(-1), channels, m)
+    """As `correlation.correlate` of nine neighbouring taps, with strides and step 1.
+
+    The kernel is in panels, as there, or (3, 3, C, F) as it is.
+    """
+    channels, filters, width = x.shape[3], y.shape[3], lanes(x.dtype)
+    u = empty((_entries(m), filters, channels), x.dtype)  # (u, v), panels of F, C, lanes
+    if kernel.ndim == 4:
+        apart = (width, filters, channels * filters)  # panels, channels, taps
+    else:
+        apart = (9 * channels * width, width, channels * width)
+    _map_kernel(kernel.reshape(-1), apart, u.reshape(-1), channels, m)
     terms = gcd(channels, _TERMS[prod(m)])
     block = _block(y.shape, x, m, _TILES, config.threads())
     least = x.dtype.type(0 if relu else -np.inf)
     if bias is None:
-        bias = np.zeros(y.shape[3], x.dtype)
+        bias = np.zeros(filters, x.dtype)
     _correlate(x, u.reshape(-1), y, view.first, block, m, terms, bias, least)
 
 
@@ -185,20 +192,21 @@ def _map_tiles(m, x, first, last, corner, rows, columns, v, block):  # type: ign
 _map_input = jit(_map_tiles, parallel=False)
 
 
-def _map_packed_kernel(packed, u, channels, m):  # type: ignore[no-untyped-def]
-    # U[u, v, panel, c, :] = (G·g·Gᵀ)[u, v, :] with g[a, b] at packed[panel, (3·a + b)·C + c, :]
-    width = 64 // packed.itemsize
-    size = len(packed) // 9
-    for c in prange(size // width):
-        start = (c // channels * 9 * channels + c % channels) * width
-        row, column = 3 * channels * width, channels * width
-        place = (start, row, column, u, c * width, (m[1] + 2) * size, size, width)
+def _map_panels_of_kernel(kernel, apart, u, channels, m):  # type: ignore[no-untyped-def]
+    # U[u, v, panel, c, :] = (G·g·Gᵀ)[u, v, :], where panels, channels and taps of g lie so far apart
+    of_panel, of_channel, of_tap = apart
+    width = 64 // kernel.itemsize
+    size = len(kernel) // 9
+    for k in prange(size // width):
+        panel, c = k // channels, k % channels
+        start = panel * of_panel + c * of_channel
+        place = (start, 3 * of_tap, of_tap, u, k * width, (m[1] + 2) * size, size, width)
         if m[1] == 2:
-            _kernel_2x2(packed, *place)
+            _kernel_2x2(kernel, *place)
         elif m[0] == 2:
-            _kernel_2x4(packed, *place)
+            _kernel_2x4(kernel, *place)
         else:
-            _kernel_4x4(packed, *place)
+            _kernel_4x4(kernel, *place)
 
 
 def _correlate_tiles(x, u, y, corner, block, m, longest, bias, least):  # type: ignore[no-untyped-def]
@@ -325,7 +333,7 @@ def _collect_partials(partial, dkernel, m):  # type: ignore[no-untyped-def]
             _kernel_back_4x4(du, *place)
 
 
-_map_kernel = jit(_map_packed_kernel, work=4)
+_map_kernel = jit(_map_panels_of_kernel, work=4)
 _correlate = jit(_correlate_tiles, work=50)
 _gradient = jit(_kernel_gradient_tiles, work=50)
 _collect = jit(_collect_partials, work=4)

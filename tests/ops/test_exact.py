@@ -12,6 +12,7 @@ from scratchnet import config
 from scratchnet.ops import formulas, kernels
 from scratchnet.ops.geometry import conv2d_window
 from scratchnet.ops.kernels import correlation, scattering
+from scratchnet.ops.kernels.blocks import lanes
 from scratchnet.ops.kernels.patches import forward_view, tiles_of
 
 
@@ -426,3 +427,28 @@ def test_any_number_of_panels_is_exact(size, strides, filters, dtype):
         kernels.conv2d_kernel_gradient(dy_f, x_f, kernel.shape, *arguments),
         formulas.conv2d_kernel_gradient(dy, x, kernel.shape, *arguments),
     )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("columns", [15, 16, 17, 18, 34, 49])
+@pytest.mark.parametrize(
+    ("channels", "rows", "strides", "dilation"),
+    [(1, 3, 1, 1), (3, 3, 2, 1), (16, 3, 1, 1), (20, 2, 1, 2), (40, 1, 1, 1), (40, 3, 1, 1)],
+)
+def test_lines_of_one_panel_are_exact(channels, rows, strides, dilation, columns, padding, dtype):
+    """Kernels three cells wide: the last block of a line overlaps the one before."""
+    filters = lanes(np.dtype(dtype))
+    rng = np.random.default_rng(columns)
+    x = rng.integers(-4, 5, (2, 5, columns, channels))
+    kernel = rng.integers(-4, 5, (rows, 3, channels, filters))
+    arguments = ((strides, 1), padding, (dilation, 1))
+    y = formulas.conv2d(x, kernel, *arguments)
+    assert np.array_equal(kernels.conv2d(x.astype(dtype), kernel.astype(dtype), *arguments), y)
+    # To the image the channels are the panel
+    dy = rng.integers(-4, 5, (*y.shape[:3], channels))
+    turned, shape = kernel.swapaxes(2, 3), (*x.shape[:3], filters)
+    got = kernels.conv2d_input_gradient(
+        dy.astype(dtype), np.ascontiguousarray(turned, dtype), shape, *arguments
+    )
+    assert np.array_equal(got, formulas.conv2d_input_gradient(dy, turned, shape, *arguments))

@@ -26,7 +26,15 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops.geometry import Pair, Window
-from scratchnet.ops.kernels.blocks import PANELS, ROWS, lanes, multiply
+from scratchnet.ops.kernels.blocks import (
+    LINE,
+    LINE_TAPS,
+    PANELS,
+    ROWS,
+    lanes,
+    multiply,
+    multiply_lines,
+)
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty, scratch
 from scratchnet.ops.kernels.patches import (
@@ -132,7 +140,21 @@ def correlate(
     if bias is None:
         bias = np.empty(0, x.dtype)
     of_tiles = (tiles, groups, step, rest)
-    _correlate(x, packed.reshape(-1), y, runs, length, several, *of_tiles, bias, relu)
+    in_lines = len(packed) == 1 and y.shape[3] == lanes(x.dtype) and _in_lines(view, tiles)
+    in_lines = in_lines and len(runs) <= several
+    _correlate(x, packed.reshape(-1), y, runs, length, several, *of_tiles, in_lines, bias, relu)
+
+
+@lru_cache(maxsize=1024)
+def _in_lines(view: View, tiles: Tiles) -> bool:
+    """Whether a block of outputs in one line is quicker than any block of rows.
+
+    With one panel each cell that is loaded serves one product, and the loads are what takes time.
+    Neighbours in a line see the same cells, by other taps.
+    """
+    first = view.columns[0]
+    neighbours = view.strides[1] == 1 and view.columns == tuple(range(first, first + LINE_TAPS))
+    return PANELS > 1 and neighbours and tiles.columns >= LINE
 
 
 @lru_cache(maxsize=1024)
@@ -199,7 +221,7 @@ def _pack_turned_panels(kernel, rows, columns, packed):  # type: ignore[no-untyp
 
 
 def _correlate_tiles(  # type: ignore[no-untyped-def]
-    x, w, y, runs, length, several, tiles, groups, step, rest, bias, relu
+    x, w, y, runs, length, several, tiles, groups, step, rest, in_lines, bias, relu
 ):
     filters, flat, out = y.shape[3], x.reshape(-1), y.reshape(-1)
     depth, width = len(runs) * length, 64 // x.itemsize
@@ -229,6 +251,10 @@ def _correlate_tiles(  # type: ignore[no-untyped-def]
         for run in range(0, len(runs), several):
             run_end = min(len(runs), run + several)
             panel = first_panel
+            if in_lines:
+                cells = (tiles.columns, runs, tiles.pitch, tiles.channels)
+                multiply_lines(source, positions, *cells, w, 0, out, targets, count)
+                panel = end_panel
             while panel < end_panel:
                 wide = panel + PANELS <= min(end_panel, filters // width)
                 start = (panel * depth + run * length) * width

@@ -193,7 +193,7 @@ _map_input = jit(_map_tiles, parallel=False)
 
 
 def _map_panels_of_kernel(kernel, apart, u, channels, m):  # type: ignore[no-untyped-def]
-    # U[u, v, panel, c, :] = (G·g·Gᵀ)[u, v, :], where panels, channels and taps of g lie so far apart
+    # U[u, v, panel, c, :] = (G·g·Gᵀ)[u, v, :]; panels, channels and taps of g lie so far apart
     of_panel, of_channel, of_tap = apart
     width = 64 // kernel.itemsize
     size = len(kernel) // 9

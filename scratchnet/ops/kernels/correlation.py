@@ -272,7 +272,7 @@ def _correlate_tiles(  # type: ignore[no-untyped-def]
                 for c in range(filters - f):
                     out[targets[r] + f + c] = edge[(r - aside) * width + c]
         if len(bias) and groups == 1:  # the rows of y are neighbours
-            biases, last = repeated(bias, x), targets[0] + count * filters
+            biases, last = repeated(bias, bias), targets[0] + count * filters
             for start in range(targets[0], last, len(biases)):
                 _add(out[start : min(last, start + len(biases))], biases, relu)
         elif len(bias):

@@ -93,7 +93,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
     halves, whole, of_channels = ones(1, 3, 3, 4), (1, 6, 6, 4), (row, row, row)
     keep = np.ones((2, 8), bool)
     table: dict[str, Callable[[], object]] = {
-        "conv2d": lambda: kernels.conv2d(image, kernel),
+        "conv2d": lambda: kernels.conv2d_bias(image, kernel, row),
         "conv2d to its kernel": lambda: kernels.conv2d_kernel_gradient(y, image, kernel.shape),
         "conv2d to its image": lambda: kernels.conv2d_input_gradient(y, kernel, whole),
         "conv2d to few channels": lambda: kernels.conv2d_input_gradient(

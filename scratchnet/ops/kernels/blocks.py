@@ -26,7 +26,7 @@ their addresses need not be looked up, but follow each other: `multiply` is give
 Where a vector register holds a whole row of a block (AVX-512) there is room for the sums of
 `PANELS` = 2 blocks side by side. Each value of P that is loaded then serves two products, and the
 loads keep up with the multipliers. That is what the argument `wide` asks for. Where W has but one
-panel, `multiply_lines` takes outputs that are neighbours in a line: they see the same cells.
+panel, `multiply_line` takes outputs that are neighbours in a line: they see the same cells.
 
 In a depthwise convolution the lanes are channels, each with a P of its own: `multiply_channels` and
 `multiply_channels_transposed` take P[r, k] of lane c from x[positions[r] + cells[k] + c].
@@ -538,14 +538,14 @@ def _compiled_matrices(panels: int) -> Callable[..., Any]:
 
 
 if numba.config.DISABLE_JIT:
-    _block, _wide_block, _line_block = _multiply, _multiply_wide, _multiply_line
+    _block, _wide_block, multiply_line = _multiply, _multiply_wide, _multiply_line
     _matrices, _wide_matrices = _multiply_matrices, _multiply_matrices_wide
     _transposed_block, _wide_transposed_block = _multiply_transposed, _multiply_transposed_wide
     _together, _wide_together = _multiply_together, _multiply_together_wide
     _own_block, _own_transposed_block = _multiply_own, _multiply_own_transposed
 else:
     _block, _wide_block = map(_compiled_multiply, (1, PANELS))
-    _line_block = _compiled_line()
+    multiply_line = _compiled_line()
     _matrices, _wide_matrices = map(_compiled_matrices, (1, PANELS))
     _transposed_block, _wide_transposed_block = map(_compiled_multiply_transposed, (1, PANELS))
     _together, _wide_together = (
@@ -565,18 +565,6 @@ def _multiply_rows(  # type: ignore[no-untyped-def]
             _wide_block(x, positions, row, *terms)
         else:
             _block(x, positions, row, *terms)
-
-
-def _multiply_rows_of_lines(  # type: ignore[no-untyped-def]
-    x, positions, columns, runs, pitch, channels, w, start, y, targets, count
-):
-    # `_multiply_line` for `count` rows, whole lines of so many columns; the last block of a line
-    # is moved to the left, so that it is full
-    for line in range(0, count, columns):
-        for q in range(0, columns, LINE):
-            row = line + min(q, columns - LINE)
-            at = positions[row]
-            _line_block(x, at, runs, len(runs), pitch, channels, w, start, y, targets, row)
 
 
 def _multiply_rows_of_matrix(a, a0, a_row, rows, depth, b, b0, b_apart, c, c0, c_row, add, wide):  # type: ignore[no-untyped-def]
@@ -621,7 +609,6 @@ def _multiply_rows_of_channels_transposed(x, positions, end, cells, dy, step, w,
 
 
 multiply = jit(_multiply_rows, parallel=False)
-multiply_lines = jit(_multiply_rows_of_lines, parallel=False)
 multiply_matrix = jit(_multiply_rows_of_matrix, parallel=False)
 multiply_transposed = jit(_multiply_rows_transposed, parallel=False)
 multiply_channels = jit(_multiply_rows_of_channels, parallel=False)

@@ -33,7 +33,7 @@ from scratchnet.ops.kernels.blocks import (
     ROWS,
     lanes,
     multiply,
-    multiply_lines,
+    multiply_line,
 )
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty, scratch
@@ -252,8 +252,12 @@ def _correlate_tiles(  # type: ignore[no-untyped-def]
             run_end = min(len(runs), run + several)
             panel = first_panel
             if in_lines:
-                cells = (tiles.columns, runs, tiles.pitch, tiles.channels)
-                multiply_lines(source, positions, *cells, w, 0, out, targets, count)
+                # The last block of a line is moved to the left, so that it is full
+                for line in range(0, count, tiles.columns):
+                    for q in range(0, tiles.columns, LINE):
+                        row = line + min(q, tiles.columns - LINE)
+                        cells = (positions[row], runs, len(runs), tiles.pitch, tiles.channels)
+                        multiply_line(source, *cells, w, 0, out, targets, row)
                 panel = end_panel
             while panel < end_panel:
                 wide = panel + PANELS <= min(end_panel, filters // width)

@@ -11,10 +11,11 @@ The gradient of the kernel is the adjoint of the same three steps,
     ∂L/∂U[u, v] = V[u, v]ᵀ·(A·dY·Aᵀ)[u, v],     ∂L/∂g = Gᵀ·(∂L/∂U)·G
 
 and the gradient of the image is the convolution of dy with the kernel turned round. Channels and
-filters must fill whole panels. Not more than `_TERMS` products of 4×4 cells, whose rounding errors
-count most, are added in one chain. Traffic: as `ops.kernels.correlation`, V and M stay in a core's
-own cache. FLOPs: 2·(1 + 2/m)²·N·OH·OW·C·F for the products: 8 instead of 18 for m = 2, 6 for 2×4
-and 4.5 for m = 4.
+filters must fill whole panels. Not more than `_TERMS` products are added in one chain, fewer of
+larger tiles, whose rounding errors count more. Tiles are read where they lie; one that reaches
+beyond the image is copied first, with zeros. Traffic: x and U are read and y is written once, as
+far as V, M and U stay in a core's own cache. FLOPs of the products: 8·N·OH·OW·C·F for tiles of
+2×2, instead of 18, 6 for 2×4 and 4.5 for 4×4.
 
 A NaN or an infinity reaches all cells of the tiles that see it, some of them a cell or two further
 than by the definition.
@@ -225,6 +226,10 @@ def _correlate_tiles(x, u, y, corner, block, m, longest, bias, least):  # type: 
         _map_input(m, x, first, last, corner, rows, columns, v, block)
         whole_rows = (last - first + ROWS - 1) // ROWS * ROWS
         for entry in range(entries):
+            # Whatever lies in unused rows could be slow to compute with
+            unused = v[(entry * block + last - first) * channels :]
+            for c in range((whole_rows - (last - first)) * channels):
+                unused[c] = 0
             for k in range(0, channels, longest):
                 panel = 0
                 while panel < panels:

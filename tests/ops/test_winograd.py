@@ -80,6 +80,25 @@ def test_kernels_of_2x2_outputs_are_exact_on_small_integers(threads, case):
         assert np.array_equal(ours, exact)
 
 
+@pytest.mark.parametrize("name", ["blocks", *WINOGRAD])
+@pytest.mark.parametrize("shape", [(1, 20, 20, 16), (3, 9, 14, 64)])
+def test_the_bits_do_not_depend_on_the_number_of_threads(name, shape):
+    """How many tiles are multiplied at once may depend on it, but not the order of a sum."""
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal(shape) for _ in range(2))
+    kernel = rng.standard_normal((3, 3, shape[3], shape[3]))
+    results = []
+    for threads in (1, 2):
+        config.set_threads(threads)
+        try:
+            with config.using_convolution_algorithm(name):
+                results.append(conv2d_and_gradients(x, kernel, dy, "same", np.float32))
+        finally:
+            config.set_threads(None)
+    for one, two in zip(*results, strict=True):
+        assert np.array_equal(one, two)
+
+
 def conv2d_and_gradients(x, kernel, dy, padding, dtype):
     x, kernel, dy = (a.astype(dtype) for a in (x, kernel, dy))
     y = kernels.conv2d(x, kernel, padding=padding)

@@ -49,42 +49,24 @@ _two = jit(_cells_of_two, parallel=False)
 
 
 def _cells_of_three(addresses, piece, shares):  # type: ignore[no-untyped-def]
-    # The share of the weight decay, and the cells of p, g and a slot
-    return (
-        shares[piece[0]],
-        _cells(addresses[0], piece, shares),
-        _cells(addresses[1], piece, shares),
-        _cells(addresses[2], piece, shares),
-    )
+    # The same of p, g and a slot
+    return _two(addresses, piece, shares) + (_cells(addresses[2], piece, shares),)  # noqa: RUF005 - Numba
 
 
 _three = jit(_cells_of_three, parallel=False)
 
 
 def _cells_of_four(addresses, piece, shares):  # type: ignore[no-untyped-def]
-    # The share of the weight decay, and the cells of p, g and two slots
-    return (
-        shares[piece[0]],
-        _cells(addresses[0], piece, shares),
-        _cells(addresses[1], piece, shares),
-        _cells(addresses[2], piece, shares),
-        _cells(addresses[3], piece, shares),
-    )
+    # The same of p, g and two slots
+    return _three(addresses, piece, shares) + (_cells(addresses[3], piece, shares),)  # noqa: RUF005 - Numba
 
 
 _four = jit(_cells_of_four, parallel=False)
 
 
 def _cells_of_five(addresses, piece, shares):  # type: ignore[no-untyped-def]
-    # The share of the weight decay, and the cells of p, g and three slots
-    return (
-        shares[piece[0]],
-        _cells(addresses[0], piece, shares),
-        _cells(addresses[1], piece, shares),
-        _cells(addresses[2], piece, shares),
-        _cells(addresses[3], piece, shares),
-        _cells(addresses[4], piece, shares),
-    )
+    # The same of p, g and three slots
+    return _four(addresses, piece, shares) + (_cells(addresses[4], piece, shares),)  # noqa: RUF005 - Numba
 
 
 _five = jit(_cells_of_five, parallel=False)

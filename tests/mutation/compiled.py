@@ -42,6 +42,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_OPS}/test_exact.py::test_the_layout_of_an_array_does_not_change_the_result",
     ),
     f"{_KERNELS}/products.py": (f"{_OPS}/test_dense.py",),
+    f"{_KERNELS}/registers.py": (
+        f"{_OPS}/test_winograd.py",
+        f"{_OPS}/test_exact.py::test_any_number_of_panels_is_exact",
+    ),
     f"{_KERNELS}/threads.py": (f"{_OPS}/test_threads.py",),
     f"{_KERNELS}/transforms.py": (f"{_OPS}/test_winograd.py",),
     f"{_KERNELS}/warmup.py": (f"{_OPS}/test_compilation.py",),

@@ -39,32 +39,23 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import binding, ir
-from numba.core import cgutils, types
+from llvmlite import ir
+from numba.core import types
 from numba.extending import intrinsic
 
 from scratchnet.ops.kernels.jit import jit
+from scratchnet.ops.kernels.registers import PANELS as PANELS
+from scratchnet.ops.kernels.registers import ROWS as ROWS
+from scratchnet.ops.kernels.registers import WIDTH, Block, arrays_as_addresses, loop
 
-_WIDTH = 64  # bytes of a row of a block
 _UNROLLED = 4  # terms of a sum that follow each other without a jump
-
-
-def _rows_and_panels() -> tuple[int, int]:
-    """As many sums as the registers hold beside what they are made of: 9·2 of 32, 6·2 of 16."""
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 9, 2
-    return (6, 1) if features.get("avx") or features.get("neon") else (2, 1)
-
-
-ROWS, PANELS = _rows_and_panels()
 LINE, LINE_TAPS = 16, 3  # neighbours in a line that are computed together, of kernels so wide
 ROWS_TOGETHER = 1 << (ROWS.bit_length() - 1)  # a power of two: channels often are multiples
 
 
 def lanes(dtype: np.dtype) -> int:
     """Columns of a block: 16 in float32, 8 in float64."""
-    return _WIDTH // dtype.itemsize
+    return WIDTH // dtype.itemsize
 
 
 def _multiply(x, positions, row, runs, first, end, length, w, start, apart, y, targets, add):  # type: ignore[no-untyped-def]
@@ -182,173 +173,6 @@ def _multiply_own_transposed(  # type: ignore[no-untyped-def]
     w[where] = w[where] + block if add else block
 
 
-class _Block:
-    """The common part of all: ROWS sums, each a vector, that one loop adds products to.
-
-    Args:
-        own: whether each lane has patches of its own, or all lanes the same ones.
-    """
-
-    def __init__(self, context: Any, builder: ir.IRBuilder, array: Any, own: bool = False) -> None:
-        self.context, self.builder, self.own = context, builder, own
-        scalar = context.get_value_type(array.dtype)
-        count = _WIDTH * 8 // array.dtype.bitwidth
-        self.vector = ir.VectorType(scalar, count)
-        self.count = ir.Constant(ir.IntType(64), count)
-        name = f"llvm.fmuladd.v{count}f{array.dtype.bitwidth}"
-        signature = ir.FunctionType(self.vector, [self.vector] * 3)
-        self.fused = cgutils.get_or_insert_function(builder.module, signature, name)
-
-    def at(self, array: ir.Value, index: ir.Value) -> ir.Value:
-        """The address of an entry of a flat array."""
-        return self.builder.gep(array, [index])
-
-    def entry(self, array: ir.Value, index: ir.Value) -> ir.Value:
-        return self.builder.load(self.at(array, index))
-
-    def load(self, address: ir.Value) -> ir.Value:
-        pointer = self.builder.bitcast(address, self.vector.as_pointer())
-        value = self.builder.load(pointer)
-        value.align = self.vector.element.get_abi_alignment(self.context.target_data)
-        return value
-
-    def store(self, value: ir.Value, address: ir.Value) -> None:
-        pointer = self.builder.bitcast(address, self.vector.as_pointer())
-        done = self.builder.store(value, pointer)
-        done.align = self.vector.element.get_abi_alignment(self.context.target_data)
-
-    def spread(self, address: ir.Value) -> ir.Value:
-        """The entry at the address in each lane."""
-        builder, undefined = self.builder, ir.Constant(self.vector, ir.Undefined)
-        index = ir.VectorType(ir.IntType(32), self.vector.count)
-        one = builder.insert_element(
-            undefined, builder.load(address), ir.Constant(ir.IntType(32), 0)
-        )
-        return builder.shuffle_vector(one, undefined, ir.Constant(index, [0] * index.count))
-
-    def term(
-        self, vectors: list[ir.Value], factors: list[ir.Value], sums: list[ir.Value]
-    ) -> list[ir.Value]:
-        """The sums with factor_r·vector_p added to that of row r and panel p, all by address."""
-        loaded = [self.load(address) for address in vectors]
-        added: list[ir.Value] = []
-        for factor in factors:
-            value = self.load(factor) if self.own else self.spread(factor)
-            for vector in loaded:
-                added.append(self.builder.call(self.fused, [value, vector, sums[len(added)]]))
-        return added
-
-    def sums(
-        self,
-        first: ir.Value,
-        end: ir.Value,
-        state: list[ir.Value],
-        step: ir.Value,
-        factors: Callable[[ir.Value], list[ir.Value]],
-        unrolled: int = 1,
-    ) -> list[ir.Value]:
-        """Σ_i factor_r(i)·vector_p(i) added to the sums of every row r and panel p.
-
-        The state has the addresses of the vector_p(first), then the sums; it returns with those of
-        vector_p(end), which follow `step` numbers apart. `factors(i)` gives the addresses of the
-        numbers that belong to i; so many terms follow each other without a jump.
-        """
-        builder = self.builder
-        panels = sum(isinstance(value.type, ir.PointerType) for value in state)
-
-        def terms(i: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
-            vectors, sums = state[:panels], state[panels:]
-            for number in range(unrolled):
-                at_i = factors(builder.add(i, ir.Constant(i.type, number)))
-                sums = self.term(vectors, at_i, sums)
-                vectors = [builder.gep(vector, [step]) for vector in vectors]
-            return [*vectors, *sums]
-
-        if unrolled == 1:
-            return _loop(builder, first, end, 1, state, terms)
-        count = builder.sub(end, first)
-        rest = builder.srem(count, ir.Constant(count.type, unrolled))
-        whole = builder.sub(end, rest)
-        state = _loop(builder, first, whole, unrolled, state, terms)
-        return self.sums(whole, end, state, step, factors)
-
-    def zeros(self, panels: int, rows: int = ROWS) -> list[ir.Value]:
-        return [ir.Constant(self.vector, None)] * (rows * panels)
-
-    def rows(
-        self, array: ir.Value, places: ir.Value, row: ir.Value, count: int = ROWS
-    ) -> list[ir.Value]:
-        """The addresses that the array `places` gives for so many rows."""
-        numbers = (self.builder.add(row, ir.Constant(row.type, r)) for r in range(count))
-        return [self.at(array, self.entry(places, number)) for number in numbers]
-
-    def places(self, address: ir.Value, apart: ir.Value, count: int) -> list[ir.Value]:
-        """The addresses that lie 0, 1, … times `apart` numbers behind one."""
-        found = [address]
-        for _ in range(count - 1):
-            found.append(self.at(found[-1], apart))
-        return found
-
-    def put(self, outputs: list[ir.Value], sums: list[ir.Value], add: ir.Value) -> None:
-        """Write to the addresses, or add to what lies there."""
-        with self.builder.if_else(add) as (adding, replacing):
-            with adding:
-                self.add_to(outputs, sums)
-            with replacing:
-                for output, value in zip(outputs, sums, strict=True):
-                    self.store(value, output)
-
-    def add_to(self, outputs: list[ir.Value], sums: list[ir.Value]) -> None:
-        """Add to what lies at the addresses. All is read before any is written: two may be one."""
-        before = [self.load(output) for output in outputs]
-        for output, old, new in zip(outputs, before, sums, strict=True):
-            self.store(self.builder.fadd(old, new), output)
-
-
-def _loop(
-    builder: ir.IRBuilder,
-    first: ir.Value,
-    end: ir.Value,
-    step: int,
-    state: list[ir.Value],
-    body: Callable[[ir.Value, list[ir.Value]], list[ir.Value]],
-) -> list[ir.Value]:
-    """The state after `state = body(i, state)` for every i of range(first, end, step)."""
-    before = builder.block
-    inside, after = (builder.append_basic_block(name) for name in ("loop", "after"))
-    builder.cbranch(builder.icmp_signed("<", first, end), inside, after)
-    builder.position_at_end(inside)
-    i, *current = (builder.phi(value.type) for value in [first, *state])
-    later = body(i, current)
-    following, last = builder.add(i, ir.Constant(i.type, step)), builder.block
-    builder.cbranch(builder.icmp_signed("<", following, end), inside, after)
-    for value, at_first, then in zip(
-        [i, *current], [first, *state], [following, *later], strict=True
-    ):
-        value.add_incoming(at_first, before)
-        value.add_incoming(then, last)
-    builder.position_at_end(after)
-    results = []
-    for at_first, then in zip(state, later, strict=True):
-        result = builder.phi(then.type)
-        result.add_incoming(at_first, before)
-        result.add_incoming(then, last)
-        results.append(result)
-    return results
-
-
-def arrays_as_addresses(
-    context: Any, builder: ir.IRBuilder, kinds: tuple, values: tuple
-) -> list[ir.Value]:
-    """The arguments, arrays as the addresses of their data."""
-    return [
-        context.make_array(kind)(context, builder, value).data
-        if isinstance(kind, types.Array)
-        else value
-        for kind, value in zip(kinds, values, strict=True)
-    ]
-
-
 def _compiled_multiply(panels: int) -> Callable[..., Any]:
     @intrinsic
     def compiled_multiply(  # type: ignore[no-untyped-def]
@@ -362,7 +186,7 @@ def _compiled_multiply(panels: int) -> Callable[..., Any]:
             x, positions, row, runs, first, end, length, w, start, apart, y, targets, add = (
                 arrays_as_addresses(context, builder, signature.args, values)
             )
-            block = _Block(context, builder, signature.args[0])
+            block = Block(context, builder, signature.args[0])
             patches, outputs = block.rows(x, positions, row), block.rows(y, targets, row)
             zero = ir.Constant(length.type, 0)
 
@@ -376,7 +200,7 @@ def _compiled_multiply(panels: int) -> Callable[..., Any]:
                 return block.sums(zero, length, state, block.count, factors, _UNROLLED)
 
             vectors = block.places(block.at(w, start), apart, panels)
-            state = _loop(builder, first, end, 1, [*vectors, *block.zeros(panels)], add_run)
+            state = loop(builder, first, end, 1, [*vectors, *block.zeros(panels)], add_run)
             for panel in range(panels):
                 offset = ir.Constant(start.type, panel * block.vector.count)
                 places = [block.at(output, offset) for output in outputs]
@@ -401,7 +225,7 @@ def _compiled_line() -> Callable[..., Any]:
             x, position, runs, count, pitch, channels, w, start, y, targets, row = (
                 arrays_as_addresses(context, builder, signature.args, values)
             )
-            block = _Block(context, builder, signature.args[0])
+            block = Block(context, builder, signature.args[0])
             zero = ir.Constant(channels.type, 0)
             apart = builder.mul(channels, block.count)  # from one tap to the next
 
@@ -420,12 +244,12 @@ def _compiled_line() -> Callable[..., Any]:
                                 sums[j - b] = builder.call(block.fused, terms)
                     return [block.at(tap, block.count), *sums]
 
-                tap, *sums = _loop(builder, zero, channels, 1, state, add_channel)
+                tap, *sums = loop(builder, zero, channels, 1, state, add_channel)
                 others = ir.Constant(apart.type, LINE_TAPS - 1)
                 return [block.at(tap, builder.mul(apart, others)), *sums]
 
             state = [block.at(w, start), *block.zeros(1, LINE)]
-            _, *sums = _loop(builder, zero, count, 1, state, add_run)
+            _, *sums = loop(builder, zero, count, 1, state, add_run)
             for output, value in zip(block.rows(y, targets, row, LINE), sums, strict=True):
                 block.store(value, output)
             return context.get_dummy_value()
@@ -446,7 +270,7 @@ def _compiled_multiply_own() -> Callable[..., Any]:
             x, positions, row, cells, count, w, start, y, targets = arrays_as_addresses(
                 context, builder, signature.args, values
             )
-            block = _Block(context, builder, signature.args[0], own=True)
+            block = Block(context, builder, signature.args[0], own=True)
             patches, outputs = block.rows(x, positions, row), block.rows(y, targets, row)
 
             def factors(k: ir.Value) -> list[ir.Value]:
@@ -483,7 +307,7 @@ def _compiled_multiply_transposed(
             x, positions, end, cells, row, dy, step, d_apart, w, apart, targets, add = (
                 arrays_as_addresses(context, builder, signature.args, values)
             )
-            block = _Block(context, builder, signature.args[0], own)
+            block = Block(context, builder, signature.args[0], own)
             zero, one = (ir.Constant(end.type, number) for number in (0, 1))
             outputs = block.rows(w, targets, row, rows)
             if together:
@@ -518,7 +342,7 @@ def _compiled_matrices(panels: int) -> Callable[..., Any]:
             a, a0, a_row, depth, b, b0, b_apart, c, c0, c_row, add = arrays_as_addresses(
                 context, builder, signature.args, values
             )
-            block = _Block(context, builder, signature.args[0])
+            block = Block(context, builder, signature.args[0])
             lines = block.places(block.at(a, a0), a_row, ROWS)
 
             def factors(k: ir.Value) -> list[ir.Value]:

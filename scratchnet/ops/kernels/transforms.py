@@ -19,7 +19,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from scratchnet.ops.kernels.blocks import PANELS, arrays_as_addresses
+from scratchnet.ops.kernels.registers import PANELS, arrays_as_addresses
 
 _WIDTH = 32 * PANELS  # bytes that are mapped at once: of a vector register, of AVX at least
 

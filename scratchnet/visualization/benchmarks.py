@@ -181,7 +181,7 @@ def roofline(
             axes.plot(at, median, label=f"{label} ({share:.0%} of the roof)", **look)
             nearest = max(nearest, (str(label), share), key=lambda each: each[1])
         axes.set_xlim(low, high)
-        axes.set_ylim(top=peak_gflops * 1.8)
+        axes.set_ylim(top=max(peak_gflops * 1.8, float(frame[gflops].max()) * 1.3))
         axes.set_xlabel("arithmetic intensity [FLOP / byte]")
         axes.set_ylabel("performance [GFLOP / s]")
         axes.grid()

@@ -64,6 +64,14 @@ def test_no_point_above_the_roof_hides_the_peak():
     assert not label.get_window_extent().padded(10).contains(*place)
 
 
+def test_every_point_is_inside_of_the_axes_however_far_above_the_roof():
+    rows = {"name": ["a", "b"], "intensity": [0.25, 128], "gflops": [0.002, 900]}
+    axes = roofline(pd.DataFrame(rows), peak_gflops=160, bandwidth_gbs=8).axes[0]
+    low, high = axes.get_ylim()
+    assert low < 0.002
+    assert high >= 1.2 * 900  # room for the marker
+
+
 def test_scaling_draws_the_median_and_the_band_of_all_repetitions():
     frame = pd.DataFrame(
         {"threads": [1, 1, 1, 2, 2, 2], "rate": [9, 10, 14, 16, 18, 30], "library": ["x"] * 6}

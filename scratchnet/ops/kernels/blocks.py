@@ -28,8 +28,9 @@ Where a vector register holds a whole row of a block (AVX-512) there is room for
 loads keep up with the multipliers. That is what the argument `wide` asks for. Where W has but one
 panel, `multiply_line` takes outputs that are neighbours in a line: they see the same cells.
 
-In a depthwise convolution the lanes are channels, each with a P of its own: `multiply_channels` and
-`multiply_channels_transposed` take P[r, k] of lane c from x[positions[r] + cells[k] + c].
+Lanes may also be channels of a depthwise convolution, or neighbours in a line of one channel. Then
+each has a P of its own: `multiply_own` and `multiply_own_transposed` take P[r, k] of lane c from
+x[positions[r] + cells[k] + c].
 """
 
 from __future__ import annotations
@@ -95,12 +96,23 @@ def _multiply_line(x, position, runs, count, pitch, channels, w, start, y, targe
     y[targets[row : row + LINE, None] + np.arange(width)] = block
 
 
-def _multiply_own(x, positions, row, cells, count, w, start, y, targets):  # type: ignore[no-untyped-def]
-    """y[targets[r] + c] = Σ_k x[positions[r] + cells[k] + c]·w[start + k·lanes + c], k < count."""
+def _multiply_own(x, positions, row, cells, count, w, start, apart, y, y_apart, targets):  # type: ignore[no-untyped-def]
+    """y[targets[r] + c] = Σ_k x[positions[r] + cells[k] + c]·w[start + k·lanes + c], k < count.
+
+    `apart` and `y_apart`, the numbers from one panel of w and of y to the next, are of use to
+    `_multiply_own_wide` only.
+    """
     lane = np.arange(lanes(x.dtype))
     of_row = positions[row : row + ROWS, None, None] + cells[:count, None] + lane
     block = (x[of_row] * w[start : start + count * len(lane)].reshape(-1, len(lane))).sum(axis=1)
     y[targets[row : row + ROWS, None] + lane] = block
+
+
+def _multiply_own_wide(x, positions, row, cells, count, w, start, apart, y, y_apart, targets):  # type: ignore[no-untyped-def]
+    """`_multiply_own` with PANELS panels of w and of y."""
+    for panel in range(PANELS):
+        of_w, of_y = start + panel * apart, targets + panel * y_apart
+        _multiply_own(x, positions, row, cells, count, w, of_w, apart, y, y_apart, of_y)
 
 
 def _multiply_matrices(a, a0, a_row, depth, b, b0, b_apart, c, c0, c_row, add):  # type: ignore[no-untyped-def]
@@ -171,6 +183,9 @@ def _multiply_own_transposed(  # type: ignore[no-untyped-def]
     block = (patches * dy[np.arange(end)[:, None] * step + lane][:, None]).sum(axis=0)
     where = targets[row : row + ROWS, None] + lane
     w[where] = w[where] + block if add else block
+
+
+_multiply_own_transposed_wide = _of_panels(_multiply_own_transposed)
 
 
 def _compiled_multiply(panels: int) -> Callable[..., Any]:
@@ -259,16 +274,18 @@ def _compiled_line() -> Callable[..., Any]:
     return compiled_line
 
 
-def _compiled_multiply_own() -> Callable[..., Any]:
+def _compiled_multiply_own(panels: int) -> Callable[..., Any]:
     @intrinsic
-    def compiled_multiply_own(typing, x, positions, row, cells, count, w, start, y, targets):  # type: ignore[no-untyped-def]
+    def compiled_multiply_own(  # type: ignore[no-untyped-def]
+        typing, x, positions, row, cells, count, w, start, apart, y, y_apart, targets
+    ):
         integer = types.intp
-        of_cells = cells, integer
-        signature = types.void(x, positions, integer, *of_cells, w, integer, y, targets)
+        of_w, of_y = (w, integer, integer), (y, integer, targets)
+        signature = types.void(x, positions, integer, cells, integer, *of_w, *of_y)
 
         def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            x, positions, row, cells, count, w, start, y, targets = arrays_as_addresses(
-                context, builder, signature.args, values
+            x, positions, row, cells, count, w, start, apart, y, y_apart, targets = (
+                arrays_as_addresses(context, builder, signature.args, values)
             )
             block = Block(context, builder, signature.args[0], own=True)
             patches, outputs = block.rows(x, positions, row), block.rows(y, targets, row)
@@ -277,11 +294,14 @@ def _compiled_multiply_own() -> Callable[..., Any]:
                 cell = block.entry(cells, k)
                 return [block.at(patch, cell) for patch in patches]
 
-            state = [block.at(w, start), *block.zeros(1)]
+            vectors = block.places(block.at(w, start), apart, panels)
             zero = ir.Constant(count.type, 0)
-            _, *sums = block.sums(zero, count, state, block.count, factors)
-            for output, value in zip(outputs, sums, strict=True):
-                block.store(value, output)
+            state = [*vectors, *block.zeros(panels)]
+            state = block.sums(zero, count, state, block.count, factors)
+            for panel in range(panels):
+                for output, value in zip(outputs, state[panels + panel :: panels], strict=True):
+                    block.store(value, output)
+                outputs = [block.at(output, y_apart) for output in outputs]
             return context.get_dummy_value()
 
         return signature, generate
@@ -366,7 +386,8 @@ if numba.config.DISABLE_JIT:
     _matrices, _wide_matrices = _multiply_matrices, _multiply_matrices_wide
     _transposed_block, _wide_transposed_block = _multiply_transposed, _multiply_transposed_wide
     _together, _wide_together = _multiply_together, _multiply_together_wide
-    _own_block, _own_transposed_block = _multiply_own, _multiply_own_transposed
+    _own_block, _wide_own_block = _multiply_own, _multiply_own_wide
+    _own_transposed, _wide_own_transposed = _multiply_own_transposed, _multiply_own_transposed_wide
 else:
     _block, _wide_block = map(_compiled_multiply, (1, PANELS))
     multiply_line = _compiled_line()
@@ -375,8 +396,10 @@ else:
     _together, _wide_together = (
         _compiled_multiply_transposed(panels, together=True) for panels in (1, PANELS)
     )
-    _own_block = _compiled_multiply_own()
-    _own_transposed_block = _compiled_multiply_transposed(1, own=True)
+    _own_block, _wide_own_block = map(_compiled_multiply_own, (1, PANELS))
+    _own_transposed, _wide_own_transposed = (
+        _compiled_multiply_transposed(panels, own=True) for panels in (1, PANELS)
+    )
 
 
 def _multiply_rows(  # type: ignore[no-untyped-def]
@@ -420,20 +443,30 @@ def _multiply_rows_transposed(  # type: ignore[no-untyped-def]
                 _transposed_block(x, positions, end, cells, row, *terms)
 
 
-def _multiply_rows_of_channels(x, positions, cells, w, start, y, targets):  # type: ignore[no-untyped-def]
+def _multiply_own_rows(x, positions, cells, w, start, apart, y, y_apart, targets, wide):  # type: ignore[no-untyped-def]
     # `_multiply_own` for all rows and all of their cells
     for row in range(0, len(positions), ROWS):
-        _own_block(x, positions, row, cells, len(cells), w, start, y, targets)
+        terms = (cells, len(cells), w, start, apart, y, y_apart, targets)
+        if wide:
+            _wide_own_block(x, positions, row, *terms)
+        else:
+            _own_block(x, positions, row, *terms)
 
 
-def _multiply_rows_of_channels_transposed(x, positions, end, cells, dy, step, w, targets):  # type: ignore[no-untyped-def]
-    # `_multiply_own_transposed` for all rows of w
+def _multiply_own_rows_transposed(  # type: ignore[no-untyped-def]
+    x, positions, end, cells, dy, step, d_apart, w, apart, targets, wide
+):
+    # `_multiply_own_transposed` for all rows of w, added to what is there
     for row in range(0, len(cells), ROWS):
-        _own_transposed_block(x, positions, end, cells, row, dy, step, 0, w, 0, targets, True)
+        terms = (dy, step, d_apart, w, apart, targets, True)
+        if wide:
+            _wide_own_transposed(x, positions, end, cells, row, *terms)
+        else:
+            _own_transposed(x, positions, end, cells, row, *terms)
 
 
 multiply = jit(_multiply_rows, parallel=False)
 multiply_matrix = jit(_multiply_rows_of_matrix, parallel=False)
 multiply_transposed = jit(_multiply_rows_transposed, parallel=False)
-multiply_channels = jit(_multiply_rows_of_channels, parallel=False)
-multiply_channels_transposed = jit(_multiply_rows_of_channels_transposed, parallel=False)
+multiply_own = jit(_multiply_own_rows, parallel=False)
+multiply_own_transposed = jit(_multiply_own_rows_transposed, parallel=False)

@@ -2,6 +2,7 @@
 
     "blocks"        sums of products in the order of the definition: every shape and dtype
     "scattering"    products first, then scattered: the gradient of images with few channels
+    "lines"         neighbours in a line together: few filters, and not the gradient of the images
     "winograd_2x2"  4/9 of the multiplications: 3×3 kernels, strides and dilation 1
     "winograd_2x4"  3/9 of them, and rounding errors 1.5 to 2 times as large
     "winograd_4x4"  1/4 of them, and errors 3 times as large
@@ -37,6 +38,9 @@ _SUMS, _SUMS_OF_TILE = 2**11, 2**9
 # To transform the kernel, and to read it transformed, takes as long as so many tiles
 _OF_KERNEL = 160
 _OF_RUN = 12
+# Terms of a sum at most; how much less there must be to do; terms that cost what it does to take a
+# number of x or y to its plane
+_TERMS_IN_LINES, _LESS_IN_LINES, _OF_PLANE = 2**8, 2.5, 16
 
 WINOGRAD = {"winograd_2x2": (2, 2), "winograd_2x4": (2, 4), "winograd_4x4": (4, 4)}
 PASSES = ("forward", "input gradient", "kernel gradient")
@@ -112,6 +116,13 @@ def _chosen(
                 near = [name for name, least in _AS_NEAR.items() if terms >= least]
             if near:
                 return min(near, key=lambda name: _entries(name) * (tiles[name] + _OF_KERNEL))
+    if which != "input gradient" and wanted != "blocks" and strides[1] == 1:
+        terms, columns = taps * channels, shape[2]
+        few = terms <= _TERMS_IN_LINES and filters <= width // 2
+        # In vectors; where there is one panel, a block waits for its loads half of the time
+        in_lines = -(-columns // width) * filters * (terms + _OF_PLANE)
+        if few and in_lines * _LESS_IN_LINES < 2 * columns * terms:
+            return "lines"
     if which == "input gradient" and wanted != "blocks":
         # In multiplications; to add a run of neighbours costs as much as `_OF_RUN` vectors of them
         runs, neighbours = kernel_shape[0], kernel_shape[1] * channels

@@ -1,7 +1,7 @@
 """Convolution by the algorithm that suits its shape. Meaning: `ops.formulas.convolution`.
 
-`ops.kernels.choice` chooses; the algorithms are in `correlation`, `kernel_gradient`, `scattering`
-and `winograd`.
+`ops.kernels.choice` chooses; the algorithms are in `correlation`, `kernel_gradient`, `lines`,
+`scattering` and `winograd`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from scratchnet.ops import formulas
 from scratchnet.ops.geometry import Pair, Window, conv2d_window
-from scratchnet.ops.kernels import correlation
+from scratchnet.ops.kernels import correlation, lines
 from scratchnet.ops.kernels.choice import WINOGRAD, choose
 from scratchnet.ops.kernels.jit import ready, served
 from scratchnet.ops.kernels.kernel_gradient import kernel_gradient
@@ -73,6 +73,8 @@ def _forward(
 ) -> np.ndarray:
     """y of one group."""
     chosen = choose("forward", (len(x), *window.output), kernel.shape, strides, dilation, x.dtype)
+    if chosen == "lines":
+        return lines.forward(x, kernel, window, strides, dilation, bias, relu)
     product = _product(chosen)
     return correlation.forward(x, kernel, window, strides, dilation, product, bias, relu)
 
@@ -130,6 +132,8 @@ def conv2d_kernel_gradient(
         view = forward_view(of_group[:2], window, strides, dilation)
         if chosen in WINOGRAD:
             return winograd_kernel_gradient(dy, x, of_group, view, WINOGRAD[chosen])
+        if chosen == "lines":
+            return lines.kernel_gradient(dy, x, of_group, view)
         return kernel_gradient(dy, x, of_group, view)
 
     return _over_groups(part, groups, dy, x)

@@ -28,8 +28,8 @@ from scratchnet.ops.geometry import Pair, Window, depthwise_window
 from scratchnet.ops.kernels.blocks import (
     ROWS,
     lanes,
-    multiply_channels,
-    multiply_channels_transposed,
+    multiply_own,
+    multiply_own_transposed,
 )
 from scratchnet.ops.kernels.jit import CHUNKS, jit, ready, served
 from scratchnet.ops.kernels.memory import empty, scratch, zeros
@@ -232,9 +232,8 @@ def _depthwise_correlate_tiles(x, w, y, cells, starts, bounds, tiles):  # type: 
         source = of_tile if tiles.copied else flat
         for block in range(bounds[part], bounds[part + 1]):
             c = starts[block]
-            multiply_channels(
-                source[c - first :], positions, cells, w, block * size, out[c:], targets
-            )
+            of_w, of_y = (w, block * size, 0), (out[c:], 0, targets)
+            multiply_own(source[c - first :], positions, cells, *of_w, *of_y, False)
 
 
 def _depthwise_gradient_tiles(dy, x, partial, cells, starts, bounds, tiles):  # type: ignore[no-untyped-def]
@@ -258,8 +257,9 @@ def _depthwise_gradient_tiles(dy, x, partial, cells, starts, bounds, tiles):  # 
             for block in range(bounds[part], bounds[part + 1]):
                 c = starts[block]
                 into = sums[(chunk * blocks + block) * depth * width :]
-                multiply_channels_transposed(
-                    source[c - first :], positions, rows, cells, of_dy[c:], channels, into, targets
+                d_block, of_w = (of_dy[c:], channels, 0), (into, 0, targets)
+                multiply_own_transposed(
+                    source[c - first :], positions, rows, cells, *d_block, *of_w, False
                 )
 
 

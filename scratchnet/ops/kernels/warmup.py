@@ -87,6 +87,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
 
     image, row = ones(1, 6, 6, 4), ones(8)
     kernel, few, square = ones(3, 3, 4, 8), ones(3, 3, 1, 16), ones(3, 3, 16, 16)
+    one = ones(3, 3, 4, 1)
     y, wide = ones(1, 4, 4, 8), ones(1, 6, 6, 16)
     depthwise, of_wide, cells = ones(3, 3, 4, 1), ones(3, 3, 16, 1), ones(1, 4, 4, 4)
     matrix = ones(2, 8)
@@ -96,6 +97,10 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         "conv2d": lambda: kernels.conv2d_bias(image, kernel, row),
         "conv2d to its kernel": lambda: kernels.conv2d_kernel_gradient(y, image, kernel.shape),
         "conv2d to its image": lambda: kernels.conv2d_input_gradient(y, kernel, whole),
+        "conv2d with few filters": lambda: kernels.conv2d(image, one),
+        "conv2d with few filters to its kernel": lambda: kernels.conv2d_kernel_gradient(
+            ones(1, 4, 4, 1), image, one.shape
+        ),
         "conv2d to few channels": lambda: kernels.conv2d_input_gradient(
             ones(1, 4, 4, 16), few, (1, 6, 6, 1)
         ),

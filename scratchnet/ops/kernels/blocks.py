@@ -31,6 +31,8 @@ panel, `multiply_line` takes outputs that are neighbours in a line: they see the
 Lanes may also be channels of a depthwise convolution, or neighbours in a line of one channel. Then
 each has a P of its own: `multiply_own` and `multiply_own_transposed` take P[r, k] of lane c from
 x[positions[r] + cells[k] + c].
+
+`add_run` adds neighbours to neighbours, however few: the lanes beyond the last are masked.
 """
 
 from __future__ import annotations
@@ -351,6 +353,37 @@ def _compiled_multiply_transposed(
     return compiled_multiply_transposed
 
 
+def _add_run(y, start, numbers, first, count):  # type: ignore[no-untyped-def]
+    """y[start + i] += numbers[first + i] for i < count."""
+    y[start : start + count] += numbers[first : first + count]
+
+
+def _compiled_add_run() -> Callable[..., Any]:
+    @intrinsic
+    def compiled_add_run(typing, y, start, numbers, first, count):  # type: ignore[no-untyped-def]
+        signature = types.void(y, types.intp, numbers, types.intp, types.intp)
+
+        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
+            y, start, numbers, first, count = arrays_as_addresses(
+                context, builder, signature.args, values
+            )
+            block = Block(context, builder, signature.args[0])
+
+            def add(i: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
+                into, of = state
+                block.add_some(into, of, block.some(builder.sub(count, i)))
+                return [block.at(into, block.count), block.at(of, block.count)]
+
+            zero = ir.Constant(count.type, 0)
+            state = [block.at(y, start), block.at(numbers, first)]
+            loop(builder, zero, count, block.vector.count, state, add)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return compiled_add_run
+
+
 def _compiled_matrices(panels: int) -> Callable[..., Any]:
     @intrinsic
     def compiled_matrices(typing, a, a0, a_row, depth, b, b0, b_apart, c, c0, c_row, add):  # type: ignore[no-untyped-def]
@@ -386,7 +419,7 @@ if numba.config.DISABLE_JIT:
     _matrices, _wide_matrices = _multiply_matrices, _multiply_matrices_wide
     _transposed_block, _wide_transposed_block = _multiply_transposed, _multiply_transposed_wide
     _together, _wide_together = _multiply_together, _multiply_together_wide
-    _own_block, _wide_own_block = _multiply_own, _multiply_own_wide
+    _own_block, _wide_own_block, add_run = _multiply_own, _multiply_own_wide, _add_run
     _own_transposed, _wide_own_transposed = _multiply_own_transposed, _multiply_own_transposed_wide
 else:
     _block, _wide_block = map(_compiled_multiply, (1, PANELS))
@@ -396,6 +429,7 @@ else:
     _together, _wide_together = (
         _compiled_multiply_transposed(panels, together=True) for panels in (1, PANELS)
     )
+    add_run = _compiled_add_run()
     _own_block, _wide_own_block = map(_compiled_multiply_own, (1, PANELS))
     _own_transposed, _wide_own_transposed = (
         _compiled_multiply_transposed(panels, own=True) for panels in (1, PANELS)

@@ -37,9 +37,9 @@ class Block:
         self.context, self.builder, self.own = context, builder, own
         scalar = context.get_value_type(array.dtype)
         count = WIDTH * 8 // array.dtype.bitwidth
-        self.vector = ir.VectorType(scalar, count)
+        self.vector, self.bits = ir.VectorType(scalar, count), array.dtype.bitwidth
         self.count = ir.Constant(ir.IntType(64), count)
-        name = f"llvm.fmuladd.v{count}f{array.dtype.bitwidth}"
+        name = f"llvm.fmuladd.v{count}f{self.bits}"
         signature = ir.FunctionType(self.vector, [self.vector] * 3)
         self.fused = cgutils.get_or_insert_function(builder.module, signature, name)
 
@@ -60,6 +60,40 @@ class Block:
         pointer = self.builder.bitcast(address, self.vector.as_pointer())
         done = self.builder.store(value, pointer)
         done.align = self.vector.element.get_abi_alignment(self.context.target_data)
+
+    def some(self, count: ir.Value) -> ir.Value:
+        """A mask of the first lanes."""
+        index = ir.VectorType(ir.IntType(32), self.vector.count)
+        bound = self.builder.insert_element(
+            ir.Constant(index, ir.Undefined),
+            self.builder.trunc(count, index.element),
+            ir.Constant(index.element, 0),
+        )
+        bounds = self.builder.shuffle_vector(bound, bound, ir.Constant(index, [0] * index.count))
+        return self.builder.icmp_signed("<", ir.Constant(index, list(range(index.count))), bounds)
+
+    def add_some(self, address: ir.Value, numbers: ir.Value, mask: ir.Value) -> None:
+        """Add as many of the numbers at an address to those at another as the mask says."""
+        pointer = self.vector.as_pointer()
+        word = ir.IntType(32)
+        align = ir.Constant(word, self.vector.element.get_abi_alignment(self.context.target_data))
+        name = f"v{self.vector.count}f{self.bits}.p0"
+        load = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(self.vector, [pointer, word, mask.type, self.vector]),
+            f"llvm.masked.load.{name}",
+        )
+        store = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(ir.VoidType(), [self.vector, pointer, word, mask.type]),
+            f"llvm.masked.store.{name}",
+        )
+        place, source = (self.builder.bitcast(each, pointer) for each in (address, numbers))
+        zero = ir.Constant(self.vector, None)
+        before, more = (
+            self.builder.call(load, [each, align, mask, zero]) for each in (place, source)
+        )
+        self.builder.call(store, [self.builder.fadd(before, more), place, align, mask])
 
     def spread(self, address: ir.Value) -> ir.Value:
         """The entry at the address in each lane."""

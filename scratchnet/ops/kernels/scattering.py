@@ -18,7 +18,7 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops.geometry import Pair, Window
-from scratchnet.ops.kernels.blocks import PANELS, ROWS, multiply
+from scratchnet.ops.kernels.blocks import PANELS, ROWS, add_run, multiply
 from scratchnet.ops.kernels.correlation import pack
 from scratchnet.ops.kernels.jit import jit
 from scratchnet.ops.kernels.memory import empty, scratch
@@ -94,11 +94,8 @@ def _scatter_lines(dy, w, panels, dx, size, strides, dilation, pads):  # type: i
                         # Neighbouring taps meet neighbouring cells, save beyond the image
                         skipped = max(0, -j)
                         used = max(skipped, min(together, columns - j))
-                        into = line[(j + skipped) * channels : (j + used) * channels]
-                        place = patch + (b + skipped) * channels
-                        numbers = products[place : place + len(into)]
-                        for c in range(len(numbers)):
-                            into[c] += numbers[c]
+                        cell, place = (j + skipped) * channels, patch + (b + skipped) * channels
+                        add_run(line, cell, products, place, (used - skipped) * channels)
 
 
 _scatter = jit(_scatter_lines, work=20)

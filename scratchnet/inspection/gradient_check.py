@@ -168,15 +168,15 @@ def _of_loss(
 
     def compute() -> np.ndarray:
         restore()
-        return np.array([model._loss(batch, training=True)[0]])
+        return np.array([model._loss(batch, model.trainable_weights, training=True)[0]])
 
     def gradients() -> tuple[list[Any], list[Any]]:
         restore()
-        _, _, of_outputs, saved = model._loss(batch, training=True)
+        _, _, of_outputs, saved = model._loss(batch, model.trainable_weights, training=True)
         dy, dz = of_outputs()
         dx, _ = model.graph.backward(dy, saved, dz=dz)
         restore()
-        return dx, model._gradients(batch)[2]
+        return dx, model._gradients(batch, model.trainable_weights)[2]
 
     return compute, gradients
 

@@ -377,11 +377,11 @@ class Layer:
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        return [w for w in self.weights if w.trainable]
+        return [w for w in self._weights if w.trainable]
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        return [w for w in self.weights if not w.trainable]
+        return [w for w in self._weights if not w.trainable]
 
     variables = weights
     trainable_variables = trainable_weights

@@ -12,6 +12,7 @@ Source: keras/src/trainers/trainer.py and keras/src/backend/tensorflow/trainer.p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from scratchnet.models.objective import (
     resolve_loss,
 )
 from scratchnet.optimizers import Optimizer
+from scratchnet.variable import Variable
 
 
 class Steps(ModelWithEnds):
@@ -127,23 +129,26 @@ class Steps(ModelWithEnds):
         next mask.
         """
         self._require_compiled("take gradients")
-        loss, y_pred, gradients = self._gradients(self._gather("gradients", x, y, sample_weight))
+        batch = self._gather("gradients", x, y, sample_weight)
+        loss, y_pred, gradients = self._gradients(batch, self.trainable_weights)
         return loss, self._nested(y_pred), gradients
 
     def _train_step(self, batch: Samples) -> Logs:
-        loss, y_pred, gradients = self._gradients(batch)
-        self._optimizer().apply(gradients, self.trainable_weights)
+        weights = self.trainable_weights
+        loss, y_pred, gradients = self._gradients(batch, weights)
+        self._optimizer().apply(gradients, weights)
         return self._track(loss, batch, y_pred)
 
     def _test_step(self, batch: Samples) -> Logs:
-        loss, y_pred, *_ = self._loss(batch, training=False)
+        loss, y_pred, *_ = self._loss(batch, self.trainable_weights, training=False)
         return self._track(loss, batch, y_pred)
 
-    def _gradients(self, batch: Samples) -> tuple[float, list[np.ndarray], list[np.ndarray | None]]:
-        loss, y_pred, of_outputs, saved = self._loss(batch, training=True)
+    def _gradients(
+        self, batch: Samples, weights: Sequence[Variable]
+    ) -> tuple[float, list[np.ndarray], list[np.ndarray | None]]:
+        loss, y_pred, of_outputs, saved = self._loss(batch, weights, training=True)
         dy, dz = of_outputs()
         _, of_weights = self.graph.backward(dy, saved, needs_dx=False, dz=dz)
-        weights = self.trainable_weights
         gradients = [of_weights.get(id(weight)) for weight in weights]
         for i, weight in enumerate(weights):
             if weight.regularizer is not None:
@@ -152,8 +157,10 @@ class Steps(ModelWithEnds):
                 gradients[i] = penalty if before is None else before + penalty
         return loss, y_pred, gradients
 
-    def _loss(self, batch: Samples, training: bool) -> tuple[float, list[np.ndarray], Any, Any]:
-        """(L, ŷ, the function for ∂L/∂ŷ, saved)."""
+    def _loss(
+        self, batch: Samples, weights: Sequence[Variable], training: bool
+    ) -> tuple[float, list[np.ndarray], Any, Any]:
+        """(L, ŷ, the function for ∂L/∂ŷ, saved), with the penalties of these weights."""
         objective, _ = self._prepared()
         graph = self.graph
         y_pred, saved, z = graph.forward(
@@ -165,7 +172,7 @@ class Steps(ModelWithEnds):
         value, of_outputs = objective(batch.y or [], y_pred, z, _weights(batch))
         penalties = sum(
             float(weight.regularizer(weight.value))
-            for weight in self.trainable_weights
+            for weight in weights
             if weight.regularizer is not None
         )
         return value + penalties + self.activity_penalty(saved), y_pred, of_outputs, saved

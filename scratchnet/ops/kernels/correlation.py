@@ -132,20 +132,28 @@ def correlate(
     With a bias (F,) that is added, and with `relu` what is negative then becomes 0; then step and
     rest are as they are by default.
     """
-    tiles, groups = _shared_out(
-        tiles_of(view, x.shape, x.itemsize, _POSITIONS), len(x) * view.output[0], len(packed)
-    )
-    runs, length = runs_of(view, tiles, _DEPTH)
-    several = max(1, _DEPTH // length)  # runs whose products are added in one chain
+    of_runs, of_tiles, in_lines = _plan(view, x.shape, x.itemsize, y.shape[3])
     if bias is None:
         bias = np.empty(0, x.dtype)
-    of_tiles = (tiles, groups, step, rest)
-    in_lines = len(packed) == 1 and y.shape[3] == lanes(x.dtype) and _in_lines(view, tiles)
-    in_lines = in_lines and len(runs) <= several
-    _correlate(x, packed.reshape(-1), y, runs, length, several, *of_tiles, in_lines, bias, relu)
+    _correlate(x, packed.reshape(-1), y, *of_runs, *of_tiles, step, rest, in_lines, bias, relu)
 
 
 @lru_cache(maxsize=1024)
+def _plan(
+    view: View, shape: tuple[int, ...], itemsize: int, filters: int
+) -> tuple[tuple[np.ndarray, int, int], tuple[Tiles, int], bool]:
+    """What a convolution of that shape does, in numbers: (of the runs, of the tiles, in lines)."""
+    width = 64 // itemsize
+    panels = -(-filters // width)
+    tiles, groups = _shared_out(
+        tiles_of(view, shape, itemsize, _POSITIONS), shape[0] * view.output[0], panels
+    )
+    runs, length = runs_of(view, tiles, _DEPTH)
+    several = max(1, _DEPTH // length)  # runs whose products are added in one chain
+    in_lines = filters == width and len(runs) <= several and _in_lines(view, tiles)
+    return (runs, length, several), (tiles, groups), in_lines
+
+
 def _in_lines(view: View, tiles: Tiles) -> bool:
     """Whether a block of outputs in one line is quicker than any block of rows.
 
@@ -157,7 +165,6 @@ def _in_lines(view: View, tiles: Tiles) -> bool:
     return PANELS > 1 and neighbours and tiles.columns >= LINE
 
 
-@lru_cache(maxsize=1024)
 def _shared_out(tiles: Tiles, lines: int, panels: int) -> tuple[Tiles, int]:
     """(tiles, groups of panels), so many that there is work for `CHUNKS` threads.
 

@@ -46,13 +46,17 @@ def jit(
             for argument in arguments:
                 if isinstance(argument, np.ndarray):
                     size += argument.nbytes
-        before = swap_threads(1)
+                    if size >= shared_from:
+                        break
+        threads = config.threads() if size >= shared_from else 1
+        before = swap_threads(threads)
         try:
-            if size >= shared_from and before > 1:
-                swap_threads(min(before, config.threads()))
+            if threads > before:
+                swap_threads(before)
             return kernel(*arguments)
         finally:
-            swap_threads(before)
+            if threads != before:
+                swap_threads(before)
 
     return call
 
@@ -60,7 +64,12 @@ def jit(
 def served(*arrays: np.ndarray) -> bool:
     """Whether kernels are made for these: one of float32 and float64, and no empty array."""
     kind = arrays[0].dtype.char
-    return kind in "fd" and all(a.dtype.char == kind and a.size for a in arrays)
+    if kind not in "fd":
+        return False
+    for array in arrays:  # a generator takes twice as long
+        if array.dtype.char != kind or not array.size:
+            return False
+    return True
 
 
 def ready(array: np.ndarray) -> np.ndarray:

@@ -16,14 +16,17 @@ Traffic: x is read once a group and dy once a part, by each thread a tile at a t
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numba import prange
 
 from scratchnet import config
-from scratchnet.ops.kernels.blocks import PANELS, ROWS_TOGETHER, lanes, multiply_transposed
+from scratchnet.ops.kernels.blocks import PANELS, ROWS_TOGETHER, multiply_transposed
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty, scratch
 from scratchnet.ops.kernels.patches import (
+    Tiles,
     View,
     cells_of,
     read_tile,
@@ -44,28 +47,39 @@ def kernel_gradient(
 ) -> np.ndarray:
     """dkernel of `formulas.conv2d_kernel_gradient` with one group; view: as forward."""
     kh, kw, channels, filters = kernel_shape
-    of_part = _channels_of_a_part(channels)
-    pitch = of_part + 16 if of_part % 32 == 0 and channels >= _CHANNELS else None
-    tiles = tiles_of(view, x.shape, x.itemsize, _POSITIONS, of_part, pitch)
-    taps = kh * kw * of_part
-    together = of_part % ROWS_TOGETHER == 0
-    rows = taps if together else whole_blocks(taps)
-    width, parts = lanes(x.dtype), channels // of_part
-    panels = -(-filters // width)
-    groups = -(-panels // max(4, min(panels, _SUMS // (rows * width * x.itemsize))))
-    count = -(-len(x) * tiles.image_lines // tiles.lines)
-    size = rows * panels * width * parts * x.itemsize
-    chunks, groups = chunks_and_groups(count, size, panels, parts, groups)
-    partial = empty((chunks, parts, panels, rows, width), x.dtype)
-    packed = filters >= _FILTERS
-    _gradient(dy, x, partial, cells_of(view, tiles, rows), together, tiles, groups, packed)
+    shape, *how = _plan(view, x.shape, x.itemsize, kernel_shape, config.threads())
+    partial = empty(shape, x.dtype)
+    _gradient(dy, x, partial, *how)
     dkernel = empty(kernel_shape, x.dtype)
     _collect(partial, dkernel.reshape(kh * kw, channels, filters))
     return dkernel
 
 
+@lru_cache(maxsize=1024)
+def _plan(
+    view: View, shape: tuple[int, ...], itemsize: int, kernel_shape: tuple[int, ...], threads: int
+) -> tuple[tuple[int, ...], np.ndarray, bool, Tiles, int, bool]:
+    """(shape of the partial sums, and what the kernel takes behind them)."""
+    kh, kw, channels, filters = kernel_shape
+    of_part = _channels_of_a_part(channels)
+    pitch = of_part + 16 if of_part % 32 == 0 and channels >= _CHANNELS else None
+    tiles = tiles_of(view, shape, itemsize, _POSITIONS, of_part, pitch)
+    taps = kh * kw * of_part
+    together = of_part % ROWS_TOGETHER == 0
+    rows = taps if together else whole_blocks(taps)
+    width, parts = 64 // itemsize, channels // of_part
+    panels = -(-filters // width)
+    groups = -(-panels // max(4, min(panels, _SUMS // (rows * width * itemsize))))
+    count = -(-shape[0] * tiles.image_lines // tiles.lines)
+    size = rows * panels * width * parts * itemsize
+    chunks, groups = chunks_and_groups(count, size, panels, threads, parts, groups)
+    cells = cells_of(view, tiles, rows)
+    sums = (chunks, parts, panels, rows, width)
+    return sums, cells, together, tiles, groups, filters >= _FILTERS
+
+
 def chunks_and_groups(
-    tiles: int, size: int, panels: int, parts: int = 1, groups: int = 1
+    tiles: int, size: int, panels: int, threads: int, parts: int = 1, groups: int = 1
 ) -> tuple[int, int]:
     """(chunks of the tiles, groups of the panels): enough of both for all threads.
 
@@ -76,7 +90,7 @@ def chunks_and_groups(
     tasks = parts * groups
     most, least = -(-CHUNKS // tasks), -(-_TASKS // tasks)
     chunks = min(tiles, most, max(least, _PARTIALS // size))
-    wanted = -(-config.threads() // (parts * chunks))
+    wanted = -(-threads // (parts * chunks))
     return chunks, max(groups, min(wanted, panels // PANELS))
 
 

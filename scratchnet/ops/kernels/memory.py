@@ -60,13 +60,13 @@ class _Block(NamedTuple):
     start: int  # of the first that is aligned
 
 
-def _held(block: _Block) -> tuple[np.ndarray, int]:
-    """(its memory, how many refer to that). While the caller holds it, no other finds it free."""
+def _references(block: _Block) -> int:
+    """How many refer to its memory, this function included."""
     memory = block.memory
-    return memory, sys.getrefcount(memory)
+    return sys.getrefcount(memory)
 
 
-_ALONE = _held(_Block(np.empty(1, np.uint8), 0))[1]
+_ALONE = _references(_Block(np.empty(1, np.uint8), 0))
 
 
 class _Blocks:
@@ -84,8 +84,9 @@ class _Blocks:
     def take(self, size: int) -> tuple[np.ndarray, int]:
         """(memory, where in it as many aligned bytes begin) that nobody else has."""
         for block in reversed(self._of_size.get(size, ())):
-            memory, references = _held(block)
-            if references == _ALONE:
+            # As `_references`, but once it holds the memory no other finds it free
+            memory = block.memory
+            if sys.getrefcount(memory) == _ALONE:
                 return memory, block.start
         with self._lock:
             self._let_go(size)
@@ -100,7 +101,7 @@ class _Blocks:
             (size, block)
             for size, blocks in self._of_size.items()
             for block in blocks
-            if _held(block)[1] == _ALONE
+            if _references(block) == _ALONE
         ]
 
     def _let_go(self, more: int) -> None:

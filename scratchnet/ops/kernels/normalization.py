@@ -159,13 +159,14 @@ def _weights(
 
 def _served(x: np.ndarray, dy: np.ndarray | None, *channels: np.ndarray | None) -> bool:
     """Whether all have one dtype that kernels are made for, and the shapes that belong together."""
-    each = [array for array in channels if array is not None]
-    return (
-        served(x, *each, *([] if dy is None else [dy]))
-        and x.ndim > 0
-        and all(array.shape == x.shape[-1:] for array in each)
-        and (dy is None or dy.shape == x.shape)
-    )
+    of_channels = x.shape[-1:]
+    each = [x] if dy is None else [x, dy]
+    for array in channels:
+        if array is not None:
+            if array.shape != of_channels:
+                return False
+            each.append(array)
+    return served(*each) and x.ndim > 0 and (dy is None or dy.shape == x.shape)
 
 
 def _factors_of_channels(variance, gamma, epsilon):  # type: ignore[no-untyped-def]
@@ -188,10 +189,10 @@ def _moments_of_cells(cells, size, mean, variance):  # type: ignore[no-untyped-d
     sum_cells(cells[: first_rows * channels], near)
     for c in range(channels):
         near[c] /= first_rows
-    sums = np.zeros((3, CHUNKS, channels))
+    sums, center = np.zeros((3, CHUNKS, channels)), repeated(near, near)
     for g in prange(CHUNKS):
         first, end = g * rows // CHUNKS * channels, (g + 1) * rows // CHUNKS * channels
-        center, of_x = repeated(near, near), repeated(nothing, near)
+        of_x = repeated(nothing, near)
         of_apart, of_squares = repeated(nothing, near), repeated(nothing, near)
         for start in range(first, end, len(center)):
             row = cells[start : min(end, start + len(center))]
@@ -218,9 +219,9 @@ def _scale_and_shift(x, mean, variance, gamma, beta, epsilon, relu, y):  # type:
     channels = len(mean)
     rows = len(x) // channels
     _, scale = _factors(variance, gamma, epsilon)
+    center, factor, more = repeated(mean, x), repeated(scale, x), repeated(beta, x)
     for g in prange(CHUNKS):
         first, end = g * rows // CHUNKS * channels, (g + 1) * rows // CHUNKS * channels
-        center, factor, more = repeated(mean, x), repeated(scale, x), repeated(beta, x)
         for start in range(first, end, len(center)):
             row = x[start : min(end, start + len(center))]
             into = y[start : start + len(row)]
@@ -238,10 +239,10 @@ def _batch_norm_gradients(  # type: ignore[no-untyped-def]
     channels = len(mean)
     inverse, scale = _factors(variance, gamma, epsilon)
     rows, nothing = len(x) // channels, x.dtype.type(0)
+    center, factor, more = repeated(mean, x), repeated(scale, x), repeated(beta, x)
     sums = np.zeros((2, CHUNKS, channels))
     for g in prange(CHUNKS):
         first, end = g * rows // CHUNKS * channels, (g + 1) * rows // CHUNKS * channels
-        center, factor, more = repeated(mean, x), repeated(scale, x), repeated(beta, x)
         of_dy, of_both = np.zeros(len(center)), np.zeros(len(center))
         for start in range(first, end, len(center)):
             row = x[start : min(end, start + len(center))]
@@ -265,10 +266,9 @@ def _batch_norm_gradients(  # type: ignore[no-untyped-def]
         if through_statistics:
             slope[c] = scale[c] * of_gamma * inverse[c] * inverse[c] / rows
             constant[c] = scale[c] * of_beta / rows
+    slopes, constants = repeated(slope, x), repeated(constant, x)
     for g in prange(CHUNKS):
         first, end = g * rows // CHUNKS * channels, (g + 1) * rows // CHUNKS * channels
-        center, factor, more = repeated(mean, x), repeated(scale, x), repeated(beta, x)
-        slopes, constants = repeated(slope, x), repeated(constant, x)
         for start in range(first, end, len(center)):
             row = x[start : min(end, start + len(center))]
             d_row, into = dy[start : start + len(row)], dx[start : start + len(row)]

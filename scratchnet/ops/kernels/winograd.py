@@ -92,7 +92,9 @@ def winograd_kernel_gradient(
     block = _block(dy.shape, x, m, _ADDED, _TASKS)
     size = _entries(m) * filters * channels
     count = -(-_tiles(dy.shape, m) // block)
-    chunks, groups = chunks_and_groups(count, size * x.itemsize, filters // lanes(x.dtype))
+    chunks, groups = chunks_and_groups(
+        count, size * x.itemsize, filters // lanes(x.dtype), config.threads()
+    )
     partial = empty((chunks, size), x.dtype)
     _gradient(dy, x, partial, view.first, groups, block, m)
     dkernel = empty(kernel_shape, x.dtype)

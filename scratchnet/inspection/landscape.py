@@ -82,7 +82,7 @@ def _mean_loss(model: Model, batch: Any, batch_size: int) -> float:
     total = 0.0
     for start in range(0, batch.rows, batch_size):
         part = batch.take(slice(start, start + batch_size))
-        total += part.rows * model._loss(part, training=False)[0]
+        total += part.rows * model._loss(part, model.trainable_weights, training=False)[0]
     return total / batch.rows
 
 

@@ -26,7 +26,7 @@ their addresses need not be looked up, but follow each other: `multiply` is give
 Where a vector register holds a whole row of a block (AVX-512) there is room for the sums of
 `PANELS` = 2 blocks side by side. Each value of P that is loaded then serves two products, and the
 loads keep up with the multipliers. That is what the argument `wide` asks for. Where W has but one
-panel, `multiply_line` takes outputs that are neighbours in a line: they see the same cells.
+panel, rows that are neighbours in a line share loads instead: `ops.kernels.line_blocks`.
 
 Lanes may also be channels of a depthwise convolution, or neighbours in a line of one channel. Then
 each has a P of its own: `multiply_own` and `multiply_own_transposed` take P[r, k] of lane c from
@@ -52,7 +52,6 @@ from scratchnet.ops.kernels.registers import ROWS as ROWS
 from scratchnet.ops.kernels.registers import WIDTH, Block, arrays_as_addresses, loop
 
 _UNROLLED = 4  # terms of a sum that follow each other without a jump
-LINE, LINE_TAPS = 16, 3  # neighbours in a line that are computed together, of kernels so wide
 ROWS_TOGETHER = 1 << (ROWS.bit_length() - 1)  # a power of two: channels often are multiples
 
 
@@ -82,20 +81,6 @@ def _multiply_wide(x, positions, row, runs, first, end, length, w, start, apart,
     for panel in range(PANELS):
         of_w, of_y = start + panel * apart, targets + panel * lanes(x.dtype)
         _multiply(x, positions, row, runs, first, end, length, w, of_w, apart, y, of_y, add)
-
-
-def _multiply_line(x, position, runs, count, pitch, channels, w, start, y, targets, row):  # type: ignore[no-untyped-def]
-    """`_multiply` for LINE rows that are neighbours in a line, with LINE_TAPS taps in a line.
-
-    y[targets[row + r] + c] = Σ_a Σ_b Σ_k x[position + runs[a] + (r + b)·pitch + k]·w[a, b, k, c],
-    a < count, k < channels. A cell that is loaded serves all the rows that see it.
-    """
-    width = lanes(x.dtype)
-    taps = runs[:count, None] + np.arange(LINE_TAPS) * pitch
-    cells = (taps[..., None] + np.arange(channels)).reshape(-1)
-    patches = x[position + np.arange(LINE)[:, None] * pitch + cells]
-    block = patches @ w[start : start + len(cells) * width].reshape(-1, width)
-    y[targets[row : row + LINE, None] + np.arange(width)] = block
 
 
 def _multiply_own(x, positions, row, cells, count, w, start, apart, y, y_apart, targets):  # type: ignore[no-untyped-def]
@@ -227,53 +212,6 @@ def _compiled_multiply(panels: int) -> Callable[..., Any]:
         return signature, generate
 
     return compiled_multiply
-
-
-def _compiled_line() -> Callable[..., Any]:
-    @intrinsic
-    def compiled_line(  # type: ignore[no-untyped-def]
-        typing, x, position, runs, count, pitch, channels, w, start, y, targets, row
-    ):
-        integer = types.intp
-        of_runs, of_w = (runs, integer, integer, integer), (w, integer)
-        signature = types.void(x, integer, *of_runs, *of_w, y, targets, integer)
-
-        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            x, position, runs, count, pitch, channels, w, start, y, targets, row = (
-                arrays_as_addresses(context, builder, signature.args, values)
-            )
-            block = Block(context, builder, signature.args[0])
-            zero = ir.Constant(channels.type, 0)
-            apart = builder.mul(channels, block.count)  # from one tap to the next
-
-            def add_run(a: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
-                first = block.at(x, builder.add(position, block.entry(runs, a)))
-                cells = block.places(first, pitch, LINE + LINE_TAPS - 1)
-
-                def add_channel(c: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
-                    tap, *sums = state
-                    taps = [block.load(each) for each in block.places(tap, apart, LINE_TAPS)]
-                    for j, cell in enumerate(cells):
-                        value = block.spread(block.at(cell, c))
-                        for b, vector in enumerate(taps):
-                            if 0 <= j - b < LINE:
-                                terms = [value, vector, sums[j - b]]
-                                sums[j - b] = builder.call(block.fused, terms)
-                    return [block.at(tap, block.count), *sums]
-
-                tap, *sums = loop(builder, zero, channels, 1, state, add_channel)
-                others = ir.Constant(apart.type, LINE_TAPS - 1)
-                return [block.at(tap, builder.mul(apart, others)), *sums]
-
-            state = [block.at(w, start), *block.zeros(1, LINE)]
-            _, *sums = loop(builder, zero, count, 1, state, add_run)
-            for output, value in zip(block.rows(y, targets, row, LINE), sums, strict=True):
-                block.store(value, output)
-            return context.get_dummy_value()
-
-        return signature, generate
-
-    return compiled_line
 
 
 def _compiled_multiply_own(panels: int) -> Callable[..., Any]:
@@ -415,7 +353,7 @@ def _compiled_matrices(panels: int) -> Callable[..., Any]:
 
 
 if numba.config.DISABLE_JIT:
-    _block, _wide_block, multiply_line = _multiply, _multiply_wide, _multiply_line
+    _block, _wide_block = _multiply, _multiply_wide
     _matrices, _wide_matrices = _multiply_matrices, _multiply_matrices_wide
     _transposed_block, _wide_transposed_block = _multiply_transposed, _multiply_transposed_wide
     _together, _wide_together = _multiply_together, _multiply_together_wide
@@ -423,7 +361,6 @@ if numba.config.DISABLE_JIT:
     _own_transposed, _wide_own_transposed = _multiply_own_transposed, _multiply_own_transposed_wide
 else:
     _block, _wide_block = map(_compiled_multiply, (1, PANELS))
-    multiply_line = _compiled_line()
     _matrices, _wide_matrices = map(_compiled_matrices, (1, PANELS))
     _transposed_block, _wide_transposed_block = map(_compiled_multiply_transposed, (1, PANELS))
     _together, _wide_together = (

@@ -26,16 +26,9 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops.geometry import Pair, Window
-from scratchnet.ops.kernels.blocks import (
-    LINE,
-    LINE_TAPS,
-    PANELS,
-    ROWS,
-    lanes,
-    multiply,
-    multiply_line,
-)
+from scratchnet.ops.kernels.blocks import PANELS, ROWS, lanes, multiply
 from scratchnet.ops.kernels.jit import CHUNKS, jit
+from scratchnet.ops.kernels.line_blocks import LINE, LINE_TAPS, multiply_line
 from scratchnet.ops.kernels.memory import empty, scratch
 from scratchnet.ops.kernels.patches import (
     FIRST_CHANNEL,
@@ -89,7 +82,7 @@ def input_gradient(
     dx = empty((*input_shape[:3], kernel.shape[2]), dy.dtype)
     pads = window.pad_rows[0], window.pad_columns[0]
     rows, columns = (
-        _taps_of_rests(size, k, s, d, pad)
+        taps_of_rests(size, k, s, d, pad)
         for size, k, s, d, pad in zip(
             dx.shape[1:3], kernel.shape[:2], strides, dilation, pads, strict=True
         )
@@ -105,7 +98,7 @@ def input_gradient(
 
 
 @lru_cache(maxsize=1024)
-def _taps_of_rests(
+def taps_of_rests(
     size: int, k: int, s: int, d: int, pad: int
 ) -> list[tuple[int, tuple[int, ...], tuple[int, ...], int]]:
     """(rest, taps, the line of dy that each meets first, lines) for each rest of i divided by s."""

@@ -90,7 +90,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
     one = ones(3, 3, 4, 1)
     y, wide = ones(1, 4, 4, 8), ones(1, 6, 6, 16)
     depthwise, of_wide, cells = ones(3, 3, 4, 1), ones(3, 3, 16, 1), ones(1, 4, 4, 4)
-    matrix = ones(2, 8)
+    matrix, unusual = ones(2, 8), ones(4, 4, 16, 1)
     halves, whole, of_channels = ones(1, 3, 3, 4), (1, 6, 6, 4), (row, row, row)
     keep = np.ones((2, 8), bool)
     table: dict[str, Callable[[], object]] = {
@@ -111,6 +111,10 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         "depthwise_conv2d": lambda: kernels.depthwise_conv2d(image, depthwise),
         "depthwise_conv2d backward": lambda: kernels.depthwise_conv2d_backward(
             cells, image, depthwise
+        ),
+        "depthwise_conv2d of unusual kernels": lambda: kernels.depthwise_conv2d(wide, unusual),
+        "depthwise_conv2d of unusual kernels backward": lambda: kernels.depthwise_conv2d_backward(
+            ones(1, 3, 3, 16), wide, unusual
         ),
         "depthwise_conv2d of many channels": lambda: kernels.depthwise_conv2d(wide, of_wide),
         "depthwise_conv2d of many channels backward": lambda: kernels.depthwise_conv2d_backward(

@@ -154,31 +154,42 @@ def _max_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def
 def _max_pool2d_backward(dy, x, dx, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]
     images, height, width, channels = x.shape
     _, oh, ow, _ = dy.shape
+    # Windows that do not meet write what they have, and leave nothing where they fill the image
+    apart = sh >= kh and sw >= kw
+    filled = (oh * kh, ow * kw) == (height, width) and (sh, sw) == (kh, kw)
     for n in prange(images):
         # All channels of a window at a time, without branches: vector instructions then do it.
         best, winner = np.empty(channels, x.dtype), np.empty(channels, np.int32)
-        dx[n] = 0
+        if not filled:
+            dx[n] = 0
         for p in range(oh):
             i0, i1 = max(p * sh - top, 0), min(p * sh - top + kh, height)
             for q in range(ow):
                 j0, j1 = max(q * sw - left, 0), min(q * sw - left + kw, width)
                 for c in range(channels):
                     best[c], winner[c] = x[n, i0, j0, c], 0
-                for cell in range((i1 - i0) * (j1 - j0)):
-                    i, j = divmod(cell, j1 - j0)
-                    values = x[n, i0 + i, j0 + j]
-                    for c in range(channels):
-                        value, before = values[c], best[c]
-                        stays = (value <= before) | (before != before)
-                        best[c] = before if stays else value
-                        winner[c] = winner[c] if stays else np.int32(cell)
-                gradient = dy[n, p, q]
-                for cell in range((i1 - i0) * (j1 - j0)):
-                    i, j = divmod(cell, j1 - j0)
-                    target = dx[n, i0 + i, j0 + j]
-                    for c in range(channels):
-                        g = gradient[c]
-                        target[c] += g if winner[c] == cell else 0
+                cell = 0
+                for i in range(i0, i1):
+                    for j in range(j0, j1):
+                        values = x[n, i, j]
+                        for c in range(channels):
+                            value, before = values[c], best[c]
+                            stays = (value <= before) | (before != before)
+                            best[c] = before if stays else value
+                            winner[c] = winner[c] if stays else np.int32(cell)
+                        cell += 1
+                gradient, cell = dy[n, p, q], 0
+                for i in range(i0, i1):
+                    for j in range(j0, j1):
+                        target = dx[n, i, j]
+                        if apart:
+                            for c in range(channels):
+                                target[c] = gradient[c] if winner[c] == cell else 0
+                        else:
+                            for c in range(channels):
+                                g = gradient[c]
+                                target[c] += g if winner[c] == cell else 0
+                        cell += 1
 
 
 def _average_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]

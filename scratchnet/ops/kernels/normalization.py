@@ -3,8 +3,9 @@
 Forward reads x twice, for the moments and to normalise with them; backward reads dy and x twice.
 A rectifier behind it costs no pass of its own: `batch_normalization_relu`.
 
-Sums run in float64 over a fixed number of chunks, so they do not depend on the threads. Numbers of
-a channel lie apart: loops run over rows of several cells, as long as a core likes (`repeated`).
+Sums run in float64, of a few numbers added before (`_TERMS`), over a fixed number of chunks, so they
+do not depend on the threads. Numbers of a channel lie apart: loops run over rows of several cells,
+as long as a core likes (`repeated`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.reductions import add_lanes, repeated, sum_cells
 
 _FIRST = 2**13  # numbers whose mean is near that of all
+_TERMS = 8  # numbers of a sum that are added before they become float64, which takes longer
 
 
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -189,18 +191,28 @@ def _moments_of_cells(cells, size, mean, variance):  # type: ignore[no-untyped-d
     sum_cells(cells[: first_rows * channels], near)
     for c in range(channels):
         near[c] /= first_rows
-    sums, center = np.zeros((3, CHUNKS, channels)), repeated(near, near)
+    sums, center = np.zeros((3, CHUNKS, channels)), repeated(near, cells)
+    width = len(center)
     for g in prange(CHUNKS):
         first, end = g * rows // CHUNKS * channels, (g + 1) * rows // CHUNKS * channels
-        of_x = repeated(nothing, near)
-        of_apart, of_squares = repeated(nothing, near), repeated(nothing, near)
-        for start in range(first, end, len(center)):
-            row = cells[start : min(end, start + len(center))]
-            for k in range(len(row)):
-                apart = row[k] - center[k]
-                of_x[k] += row[k]
-                of_apart[k] += apart
-                of_squares[k] += apart * apart
+        of_x, of_apart, of_squares = np.zeros(width), np.zeros(width), np.zeros(width)
+        some_x, some_apart = np.empty_like(center), np.empty_like(center)
+        some_squares = np.empty_like(center)
+        for few in range(first, end, _TERMS * width):
+            some_x[:] = 0
+            some_apart[:] = 0
+            some_squares[:] = 0
+            for start in range(few, min(end, few + _TERMS * width), width):
+                row = cells[start : min(end, start + width)]
+                for k in range(len(row)):
+                    apart = row[k] - center[k]
+                    some_x[k] += row[k]
+                    some_apart[k] += apart
+                    some_squares[k] += apart * apart
+            for k in range(width):
+                of_x[k] += some_x[k]
+                of_apart[k] += some_apart[k]
+                of_squares[k] += some_squares[k]
         add_lanes(of_x, sums[0, g])
         add_lanes(of_apart, sums[1, g])
         add_lanes(of_squares, sums[2, g])
@@ -240,19 +252,26 @@ def _batch_norm_gradients(  # type: ignore[no-untyped-def]
     inverse, scale = _factors(variance, gamma, epsilon)
     rows, nothing = len(x) // channels, x.dtype.type(0)
     center, factor, more = repeated(mean, x), repeated(scale, x), repeated(beta, x)
-    sums = np.zeros((2, CHUNKS, channels))
+    sums, width = np.zeros((2, CHUNKS, channels)), len(center)
     for g in prange(CHUNKS):
         first, end = g * rows // CHUNKS * channels, (g + 1) * rows // CHUNKS * channels
-        of_dy, of_both = np.zeros(len(center)), np.zeros(len(center))
-        for start in range(first, end, len(center)):
-            row = x[start : min(end, start + len(center))]
-            d_row = dy[start : start + len(row)]
-            for k in range(len(row)):
-                apart = row[k] - center[k]
-                passes = (not relu) | (apart * factor[k] + more[k] > 0)
-                d = d_row[k] if passes else nothing
-                of_dy[k] += d
-                of_both[k] += d * apart
+        of_dy, of_both = np.zeros(width), np.zeros(width)
+        some_dy, some_both = np.empty_like(center), np.empty_like(center)
+        for few in range(first, end, _TERMS * width):
+            some_dy[:] = 0
+            some_both[:] = 0
+            for start in range(few, min(end, few + _TERMS * width), width):
+                row = x[start : min(end, start + width)]
+                d_row = dy[start : start + len(row)]
+                for k in range(len(row)):
+                    apart = row[k] - center[k]
+                    passes = (not relu) | (apart * factor[k] + more[k] > 0)
+                    d = d_row[k] if passes else nothing
+                    some_dy[k] += d
+                    some_both[k] += d * apart
+            for k in range(width):
+                of_dy[k] += some_dy[k]
+                of_both[k] += some_both[k]
         add_lanes(of_dy, sums[0, g])
         add_lanes(of_both, sums[1, g])
     slope, constant = np.zeros_like(mean), np.zeros_like(mean)

@@ -3,7 +3,7 @@
 Forward reads x twice, for the moments and to normalise with them; backward reads dy and x twice.
 A rectifier behind it costs no pass of its own: `batch_normalization_relu`.
 
-Sums run in float64, of a few numbers added before (`_TERMS`), over a fixed number of chunks, so they
+Sums run in float64, of a few numbers added before (`_TERMS`), over a fixed number of chunks: they
 do not depend on the threads. Numbers of a channel lie apart: loops run over rows of several cells,
 as long as a core likes (`repeated`).
 """

@@ -37,7 +37,9 @@ from scratchnet.ops.kernels.patches import (
 _POSITIONS = 96  # output positions of a tile
 _CHANNELS = 128  # of a part, at most
 _SUMS = 2**18  # bytes of the sums of a task, about: they shall stay in a core's own cache
-_FILTERS = 64  # from so many on dy is packed: rows far apart fall on few places of a cache
+# From so many filters on dy is packed where each row of it is used so often, for rows far apart fall
+# on few places of a cache; where they lie whole pages apart, all on the same
+_FILTERS, _USES, _PAGE = 64, 512, 2**12
 _PARTIALS = 2**20  # bytes of all partial sums together, unless there would be too few
 _TASKS = 4  # at least, so that up to so many threads have work
 
@@ -61,10 +63,15 @@ def _plan(
 ) -> tuple[tuple[int, ...], np.ndarray, bool, Tiles, int, bool]:
     """(shape of the partial sums, and what the kernel takes behind them)."""
     kh, kw, channels, filters = kernel_shape
-    of_part = _channels_of_a_part(channels)
-    pitch = of_part + 16 if of_part % 32 == 0 and channels >= _CHANNELS else None
-    tiles = tiles_of(view, shape, itemsize, _POSITIONS, of_part, pitch)
+    of_part = _channels_of_a_part(channels, _CHANNELS if kh * kw > 1 else 2 * _CHANNELS)
+    # Cells that are read once are best read in place, unless they lie too far from each other
+    step = view.strides[1]
+    in_order = kh * kw == 1 and step * step * channels * itemsize <= _PAGE
+    apart = of_part % 32 == 0 and channels >= _CHANNELS and not in_order
+    tiles = tiles_of(view, shape, itemsize, _POSITIONS, of_part, of_part + 16 if apart else None)
     taps = kh * kw * of_part
+    packed = filters >= _FILTERS and taps >= _USES
+    packed |= filters * itemsize % _PAGE == 0 and channels >= 2 * _CHANNELS
     together = of_part % ROWS_TOGETHER == 0
     rows = taps if together else whole_blocks(taps)
     width, parts = 64 // itemsize, channels // of_part
@@ -75,7 +82,7 @@ def _plan(
     chunks, groups = chunks_and_groups(count, size, panels, threads, parts, groups)
     cells = cells_of(view, tiles, rows)
     sums = (chunks, parts, panels, rows, width)
-    return sums, cells, together, tiles, groups, filters >= _FILTERS
+    return sums, cells, together, tiles, groups, packed
 
 
 def chunks_and_groups(
@@ -94,10 +101,10 @@ def chunks_and_groups(
     return chunks, max(groups, min(wanted, panels // PANELS))
 
 
-def _channels_of_a_part(channels: int) -> int:
-    """The largest divisor that is not above `_CHANNELS`, if it is of use."""
-    divisor = next(c for c in range(min(channels, _CHANNELS), 0, -1) if channels % c == 0)
-    return divisor if divisor >= _CHANNELS // 4 else channels
+def _channels_of_a_part(channels: int, most: int) -> int:
+    """The largest divisor that is not above so many, if it is of use."""
+    divisor = next(c for c in range(min(channels, most), 0, -1) if channels % c == 0)
+    return divisor if divisor >= most // 4 else channels
 
 
 def _kernel_gradient_tiles(dy, x, partial, cells, together, tiles, groups, packed):  # type: ignore[no-untyped-def]

@@ -37,8 +37,8 @@ from scratchnet.ops.kernels.patches import (
 _POSITIONS = 96  # output positions of a tile
 _CHANNELS = 128  # of a part, at most
 _SUMS = 2**18  # bytes of the sums of a task, about: they shall stay in a core's own cache
-# From so many filters on dy is packed where each row of it is used so often, for rows far apart fall
-# on few places of a cache; where they lie whole pages apart, all on the same
+# Rows of dy that lie far apart fall on few places of a cache, and on the same where that is whole
+# pages. So dy is packed from so many filters on, where each row of it is used so often.
 _FILTERS, _USES, _PAGE = 64, 512, 2**12
 _PARTIALS = 2**20  # bytes of all partial sums together, unless there would be too few
 _TASKS = 4  # at least, so that up to so many threads have work

@@ -248,19 +248,19 @@ def _correlate_tiles(  # type: ignore[no-untyped-def]
         for r in range(rows - aside):
             edge_targets[r] = r * width
         first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
-        for run in range(0, len(runs), several):
-            run_end = min(len(runs), run + several)
-            panel = first_panel
-            if in_lines:
-                # The last block of a line is moved to the left, so that it is full
-                for line in range(0, count, tiles.columns):
-                    for q in range(0, tiles.columns, LINE):
-                        row = line + min(q, tiles.columns - LINE)
-                        cells = (positions[row], runs, len(runs), tiles.pitch, tiles.channels)
-                        multiply_line(source, *cells, w, 0, out, targets, row)
-                panel = end_panel
-            while panel < end_panel:
-                wide = panel + PANELS <= min(end_panel, filters // width)
+        panel = first_panel
+        if in_lines:
+            # The last block of a line is moved to the left, so that it is full
+            for line in range(0, count, tiles.columns):
+                for q in range(0, tiles.columns, LINE):
+                    row = line + min(q, tiles.columns - LINE)
+                    cells = (positions[row], runs, len(runs), tiles.pitch, tiles.channels)
+                    multiply_line(source, *cells, w, 0, out, targets, row)
+            panel = end_panel
+        while panel < end_panel:
+            wide = panel + PANELS <= min(end_panel, filters // width)
+            for run in range(0, len(runs), several):
+                run_end = min(len(runs), run + several)
                 start = (panel * depth + run * length) * width
                 terms = (runs, run, run_end, length, w, start, apart)
                 if (panel + 1) * width <= filters:
@@ -269,7 +269,7 @@ def _correlate_tiles(  # type: ignore[no-untyped-def]
                 else:
                     multiply(source, positions[:aside], *terms, out, targets, run > 0, wide)
                     multiply(source, positions[aside:], *terms, edge, edge_targets, run > 0, wide)
-                panel += PANELS if wide else 1
+            panel += PANELS if wide else 1
         if filters % width and end_panel == panels:
             f = (panels - 1) * width
             for r in range(aside, count):

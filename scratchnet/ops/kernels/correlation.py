@@ -29,7 +29,7 @@ from scratchnet.ops.geometry import Pair, Window
 from scratchnet.ops.kernels.blocks import PANELS, ROWS, lanes, multiply
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.line_blocks import LINE, LINE_TAPS, multiply_line
-from scratchnet.ops.kernels.memory import empty, scratch
+from scratchnet.ops.kernels.memory import clear, empty, scratch
 from scratchnet.ops.kernels.patches import (
     FIRST_CHANNEL,
     Tiles,
@@ -43,6 +43,7 @@ from scratchnet.ops.kernels.patches import (
 from scratchnet.ops.kernels.reductions import repeated
 
 _POSITIONS = 256  # output positions of a tile
+_SCRATCH, _PAGE = 2**20, 2**12  # bytes of a tile whose cells lie pages apart in the image
 _DEPTH = 256  # rows of a panel that are multiplied in one go
 
 
@@ -88,7 +89,7 @@ def input_gradient(
         )
     )
     if not all(taps for _, taps, _, _ in (*rows, *columns)):
-        dx.fill(0)  # some cells are in no window
+        clear(dx)  # some cells are in no window
     for i, a, lines, p in rows:
         for j, b, places, q in columns:
             if a and b:
@@ -138,9 +139,12 @@ def _plan(
     """What a convolution of that shape does, in numbers: (of the runs, of the tiles, in lines)."""
     width = 64 // itemsize
     panels = -(-filters // width)
-    tiles, groups = _shared_out(
-        tiles_of(view, shape, itemsize, _POSITIONS), shape[0] * view.output[0], panels
-    )
+    # Cells that lie whole pages apart from each other would meet on few places of a cache
+    step, single = view.strides[1], len(view.rows) * len(view.columns) == 1
+    apart = single and step > 1 and step * shape[3] * itemsize % _PAGE == 0
+    copied = (None, shape[3] + 16, _SCRATCH) if apart else ()
+    tiles = tiles_of(view, shape, itemsize, _POSITIONS, *copied)
+    tiles, groups = _shared_out(tiles, shape[0] * view.output[0], panels)
     runs, length = runs_of(view, tiles, _DEPTH)
     several = max(1, _DEPTH // length)  # runs whose products are added in one chain
     in_lines = filters == width and len(runs) <= several and _in_lines(view, tiles)

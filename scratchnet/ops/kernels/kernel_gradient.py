@@ -63,7 +63,8 @@ def _plan(
 ) -> tuple[tuple[int, ...], np.ndarray, bool, Tiles, int, bool]:
     """(shape of the partial sums, and what the kernel takes behind them)."""
     kh, kw, channels, filters = kernel_shape
-    of_part = _channels_of_a_part(channels, _CHANNELS if kh * kw > 1 else 2 * _CHANNELS)
+    wide = kh * kw == 1 and channels >= 4 * _CHANNELS
+    of_part = _channels_of_a_part(channels, 2 * _CHANNELS if wide else _CHANNELS)
     # Cells that are read once are best read in place, unless they lie too far from each other
     step = view.strides[1]
     in_order = kh * kw == 1 and step * step * channels * itemsize <= _PAGE

@@ -217,13 +217,13 @@ def _moments_of_cells(cells, size, mean, variance):  # type: ignore[no-untyped-d
         add_lanes(of_apart, sums[1, g])
         add_lanes(of_squares, sums[2, g])
     for c in range(channels):
-        of_x = of_apart = of_squares = 0.0
+        total = total_apart = total_squares = 0.0
         for g in range(CHUNKS):
-            of_x += sums[0, g, c]
-            of_apart += sums[1, g, c]
-            of_squares += sums[2, g, c]
-        squared = of_squares / rows - (of_apart / rows) ** 2
-        mean[c] = of_x / rows
+            total += sums[0, g, c]
+            total_apart += sums[1, g, c]
+            total_squares += sums[2, g, c]
+        squared = total_squares / rows - (total_apart / rows) ** 2
+        mean[c] = total / rows
         variance[c] = 0 if squared < 0 else squared  # by rounding
 
 

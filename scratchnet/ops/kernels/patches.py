@@ -88,6 +88,7 @@ def tiles_of(
     positions: int,
     channels: int | None = None,
     pitch: int | None = None,
+    most: int = _SCRATCH,
 ) -> Tiles:
     """Tiles of about so many output positions.
 
@@ -97,6 +98,7 @@ def tiles_of(
         channels: how many are read at once, all if None.
         pitch: numbers from one cell of the scratch to the next; an image is read in place only
             where this is None.
+        most: bytes of the scratch, about.
     """
     _, height, width, all_channels = shape
     channels = channels or all_channels
@@ -112,7 +114,7 @@ def tiles_of(
     column_step = min(column_stride, span[1]) if copied else column_stride
     read = (q - 1) * column_step + span[1] if copied else width
     pitch = pitch or (channels if copied else all_channels)
-    fit = (_SCRATCH // itemsize // (read * pitch) - span[0]) // row_step + 1
+    fit = (most // itemsize // (read * pitch) - span[0]) // row_step + 1
     lines = max(1, min(positions // q, fit, shape[0] * p))
     stored = lines * row_step + ((lines - 1) // p + 2) * span[0]
     return Tiles(

@@ -24,7 +24,7 @@ import numpy as np
 
 from scratchnet import config
 from scratchnet.ops import kernels
-from scratchnet.ops.kernels import compilation
+from scratchnet.ops.kernels import compilation, memory
 from scratchnet.ops.kernels.steps import Plan
 from scratchnet.ops.kernels.updates import KERNELS
 
@@ -146,6 +146,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         "dropout_mask": lambda: kernels.dropout_mask((2, 8), 0.5, (1, 2)),
         "dropout": lambda: kernels.dropout(matrix, keep, 0.5),
         "add": lambda: kernels.add([matrix, matrix]),
+        "zeros": lambda: memory.zeros((2**16,), np.float32),
     }
     if dtype == "float32":  # for others only where it is asked for
         table = {

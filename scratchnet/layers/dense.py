@@ -8,7 +8,7 @@ import numpy as np
 
 from scratchnet import ops
 from scratchnet.layers.affine import AffineLayer
-from scratchnet.layers.layer import Shape
+from scratchnet.layers.layer import Saved, Shape
 
 
 class Dense(AffineLayer):
@@ -56,6 +56,14 @@ class Dense(AffineLayer):
 
     def multiply(self, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
         return ops.dense(x, kernel)
+
+    def apply_kernels_and_bias(
+        self, x: np.ndarray, bias: np.ndarray, relu: bool = False
+    ) -> tuple[np.ndarray, Saved]:
+        kind = type(self)
+        if (kind.multiply, kind.apply_kernels) != (Dense.multiply, Dense.apply_kernels):
+            return super().apply_kernels_and_bias(x, bias, relu)  # a subclass has its own
+        return ops.dense_bias(x, self.kernel.value, bias, relu=relu), x
 
     def multiply_backward(
         self, dy: np.ndarray, x: np.ndarray, kernel: np.ndarray, needs_dx: bool

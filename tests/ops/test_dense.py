@@ -11,6 +11,7 @@ from scratchnet.ops import kernels
 # Rows, inputs and outputs: of few nothing is cut, of many rows and columns are; where there is one,
 # BLAS must not be told that its neighbour is nearer than it can be
 SIZES = [(3, 5, 4), (7, 1100, 130), (33, 515, 3), (600, 40, 33), (520, 130, 300)]
+SIZES += [(31, 300, 40), (32, 300, 40), (257, 300, 17)]  # by BLAS, as one line, as many
 SIZES += [(1, 1, 1), (1, 300, 1), (300, 1, 1), (1, 1, 300), (1, 7, 200), (200, 7, 1)]
 
 

@@ -130,14 +130,38 @@ def test_convolution_and_bias_of_any_memory(change):
     assert np.array_equal(kernels.conv2d_bias(*map(change, arrays), relu=True), expected)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.sampled_from([(1,), (31,), (32,), (9, 4), (300,)]),
+    inputs=st.sampled_from([1, 7, 300]),
+    outputs=st.sampled_from([1, 10, 16, 70]),
+    odd=st.booleans(),
+)
+def test_dense_and_bias_and_relu(dtype, seed, rows, inputs, outputs, odd):
+    """The bits of the steps, of few rows and of many, also where one holds a NaN or an infinity."""
+    rng = np.random.default_rng(seed)
+    x = some(rng, (*rows, inputs), dtype, odd)
+    kernel, bias = (some(rng, shape, dtype) for shape in ((inputs, outputs), (outputs,)))
+    for ops in (formulas, kernels):
+        with np.errstate(all="ignore"):
+            z = ops.dense(x, kernel)
+            for relu in (False, True):
+                expected = formulas.relu(z + bias) if relu else z + bias
+                y = ops.dense_bias(x, kernel, bias, relu)
+                assert y.dtype == expected.dtype
+                assert np.array_equal(y, expected, equal_nan=True)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(seed=st.integers(0, 2**32 - 1), shape=shapes, odd=st.booleans(), count=st.integers(1, 3))
 def test_add_and_relu(dtype, seed, shape, odd, count):
     rng = np.random.default_rng(seed)
     xs = [some(rng, shape, dtype, odd) for _ in range(count)]
-    expected = formulas.relu(formulas.add(xs))
-    for ops in (formulas, kernels):
-        assert np.array_equal(ops.add_relu(xs), expected, equal_nan=True)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        expected = formulas.relu(formulas.add(xs))
+        for ops in (formulas, kernels):
+            assert np.array_equal(ops.add_relu(xs), expected, equal_nan=True)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -81,6 +81,7 @@ from scratchnet.ops.formulas.fused import (
     bias_add_relu,
     bias_add_relu_backward,
     conv2d_bias,
+    dense_bias,
 )
 from scratchnet.ops.formulas.gates import (
     gelu,
@@ -264,6 +265,7 @@ __all__ = [
     "crop_backward",
     "dense",
     "dense_backward",
+    "dense_bias",
     "depthwise_conv2d",
     "depthwise_conv2d_backward",
     "depthwise_conv2d_input_gradient",

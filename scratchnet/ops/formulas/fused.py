@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from scratchnet.ops.formulas.convolution import conv2d
-from scratchnet.ops.formulas.linear import bias_add, bias_add_backward
+from scratchnet.ops.formulas.linear import bias_add, bias_add_backward, dense
 from scratchnet.ops.formulas.merge import Array, add
 from scratchnet.ops.formulas.normalization import (
     Channels,
@@ -39,6 +39,17 @@ def conv2d_bias(
 ) -> Shaped[np.ndarray, "N OH OW F"]:
     """y = x ∗ w + b, or with `relu` max(x ∗ w + b, 0); b: (F,)."""
     z = conv2d(x, kernel, strides, padding, dilation, groups)
+    return bias_add_relu(z, bias, z) if relu else bias_add(z, bias, z)
+
+
+def dense_bias(
+    x: Shaped[np.ndarray, "... I"],
+    kernel: Shaped[np.ndarray, "I O"],
+    bias: Shaped[np.ndarray, " O"],
+    relu: bool = False,
+) -> Shaped[np.ndarray, "... O"]:
+    """y = x·w + b, or with `relu` max(x·w + b, 0); b: (O,)."""
+    z = dense(x, kernel)
     return bias_add_relu(z, bias, z) if relu else bias_add(z, bias, z)
 
 

@@ -40,6 +40,7 @@ from scratchnet.ops.kernels.linear import (
     bias_add_relu_backward,
     dense,
     dense_backward,
+    dense_bias,
 )
 from scratchnet.ops.kernels.merge import add, add_relu
 from scratchnet.ops.kernels.normalization import (

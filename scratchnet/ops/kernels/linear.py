@@ -1,8 +1,10 @@
 """Dense and bias, and a rectifier behind it. Meaning: `ops.formulas.linear` and `fused`.
 
-BLAS could share one product out among threads of its own, but those would compete for the cores
-with Numba's, which keep spinning for a while after each loop: 8 ms instead of 0.4 for a product
-of (64, 1600) and (1600, 128) on two cores. So the parts of a product are Numba's, one core each.
+Forward, many rows are the cells of images, which a convolution of 1×1 multiplies
+(`ops.kernels.correlation`). Few rows, and the gradients, are products of BLAS. It could share one
+product out among threads of its own, but those would compete for the cores with Numba's, which keep
+spinning for a while after each loop: 8 ms instead of 0.4 for a product of (64, 1600) and
+(1600, 128) on two cores. So the parts of a product are Numba's, one core each.
 """
 
 from __future__ import annotations
@@ -11,27 +13,57 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops import formulas
+from scratchnet.ops.kernels.correlation import correlate, pack
 from scratchnet.ops.kernels.jit import CHUNKS, jit, one_blas_thread, ready, served
 from scratchnet.ops.kernels.memory import empty
+from scratchnet.ops.kernels.patches import View
 from scratchnet.ops.kernels.products import multiply_into
 from scratchnet.ops.kernels.reductions import LANES, add_lanes, repeated, sum_cells
 
 _PARTS = 4  # of a matrix along an axis, at most: each part reads the other matrix anew
 _COLUMNS = 64  # of a part at least
 _ROWS = 256
+_BLOCKS_FROM = 32  # rows; for fewer it does not pay to pack the kernel
 
 
 def dense(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """As `formulas.dense`. 2·N·I·O FLOPs for N rows.
-
-    The columns of y, and where they are many the rows too, are shared out among threads.
-    """
-    if not (served(x, kernel) and kernel.ndim == 2 and x.shape[-1:] == kernel.shape[:1]):
+    """As `formulas.dense`. 2·N·I·O FLOPs for N rows."""
+    if not _dense_served(x, kernel):
         return formulas.dense(x, kernel)
-    rows, outputs = ready(x).reshape(-1, len(kernel)), kernel.shape[1]
+    return _forward(x, kernel)
+
+
+def dense_bias(
+    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, relu: bool = False
+) -> np.ndarray:
+    """As `formulas.dense_bias`; the bias is added to a tile of y before that leaves the cache."""
+    if not (_dense_served(x, kernel) and served(x, bias) and bias.shape == kernel.shape[1:]):
+        return formulas.dense_bias(x, kernel, bias, relu)
+    return _forward(x, kernel, ready(bias), relu)
+
+
+def _dense_served(x: np.ndarray, kernel: np.ndarray) -> bool:
+    return served(x, kernel) and kernel.ndim == 2 and x.shape[-1:] == kernel.shape[:1]
+
+
+def _forward(
+    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None = None, relu: bool = False
+) -> np.ndarray:
+    rows, kernel = ready(x).reshape(-1, len(kernel)), ready(kernel)
+    outputs = kernel.shape[1]
     y = empty((len(rows), outputs), rows.dtype)
-    with one_blas_thread():
-        _product(rows, ready(kernel), y, _parts(len(rows), _ROWS), _parts(outputs, _COLUMNS))
+    if len(rows) >= _BLOCKS_FROM:
+        # Few enough are one line, so that they stay together and read the kernel once
+        columns = len(rows) if len(rows) <= _ROWS else 1
+        cells, y_cells = (a.reshape(-1, 1, columns, a.shape[1]) for a in (rows, y))
+        view = View((1, columns), (1, 1), (0,), (0,))
+        correlate(cells, pack(kernel), y_cells, view, bias=bias, relu=relu)
+    else:
+        # The columns of y are shared out among threads
+        with one_blas_thread():
+            _product(rows, kernel, y, _parts(outputs, _COLUMNS))
+        if bias is not None:
+            _add(y.reshape(-1), bias, relu, y.reshape(-1))
     return y.reshape(*x.shape[:-1], outputs)
 
 
@@ -114,12 +146,10 @@ def sum_of_rows(rows: np.ndarray) -> np.ndarray:
     return partial.sum(axis=0)
 
 
-def _rows_times_matrix(x, w, y, parts, columns):  # type: ignore[no-untyped-def]
-    for g in prange(parts * columns):
-        p, q = g // columns, g % columns
-        first, end = p * len(x) // parts, (p + 1) * len(x) // parts
-        left, right = q * y.shape[1] // columns, (q + 1) * y.shape[1] // columns
-        multiply_into(x[first:end], w[:, left:right], y[first:end, left:right])
+def _rows_times_matrix(x, w, y, parts):  # type: ignore[no-untyped-def]
+    for q in prange(parts):
+        left, right = q * y.shape[1] // parts, (q + 1) * y.shape[1] // parts
+        multiply_into(x, w[:, left:right], y[:, left:right])
 
 
 def _rows_times_turned_matrix(dy, w, dx, parts, columns):  # type: ignore[no-untyped-def]

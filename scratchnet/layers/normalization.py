@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from scratchnet.layers.layer import Gradients, Saved, Shape
 from scratchnet.layers.scale_and_shift import ScaleAndShiftLayer, array_of, widened
 from scratchnet.regularizers import Regularizer
 from scratchnet.variable import Variable
+
+if TYPE_CHECKING:
+    from scratchnet.layers.pooling import MaxPooling2D
 
 
 class BatchNormalization(ScaleAndShiftLayer):
@@ -120,6 +123,21 @@ class BatchNormalization(ScaleAndShiftLayer):
         y = normalize(x, mean, variance, gamma, beta, self.epsilon)
         y = _moved(y, -1, self.axis).astype(self.dtype, copy=False)
         return y, (x, mean, variance, use_batch, relu)
+
+    def compute(
+        self, x: Any, training: bool, *, pool: MaxPooling2D | None = None, **options: Any
+    ) -> Any:
+        """With `pool`, what that layer makes of the output."""
+        uses_batch = training and self.trainable and x.size > 0
+        if pool is None or uses_batch or self.axis not in (-1, 3):
+            y = super().compute(x, training, **options)
+            return y if pool is None else pool.compute(y, training)
+        statistics = self.moving_mean.value, self.moving_variance.value
+        weights = array_of(self.gamma), array_of(self.beta)
+        y = ops.batch_normalization_max_pool2d(
+            widened(x), *statistics, *weights, self.epsilon, *pool.geometry, **options
+        )
+        return y.astype(self.dtype, copy=False)
 
     def backward(
         self, dy: np.ndarray, saved: Saved, needs_dx: bool = True

@@ -25,7 +25,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchnet import activations, ops
-from scratchnet.layers import Activation, Add, BatchNormalization, InputLayer, Layer, ReLU
+from scratchnet.layers import (
+    Activation,
+    Add,
+    BatchNormalization,
+    InputLayer,
+    Layer,
+    MaxPooling2D,
+    ReLU,
+)
 from scratchnet.layers.symbolic import Node, Shape, SymbolicTensor, mapped
 
 Arrays = list[np.ndarray]
@@ -77,6 +85,9 @@ class Graph:
         self._input_slots = [slots[t.node, t.index] for t in self.inputs]
         self._output_slots = [slots[t.node, t.index] for t in self.outputs]
         self._steps = self._plan(slots)
+        read = [t for node in self.nodes for t in node.sources] + self.outputs
+        readers = Counter(slots[t.node, t.index] for t in read)
+        self._steps_of_outputs = _pooled(self._steps, readers)  # where no backward pass follows
 
     def forward(
         self,
@@ -102,7 +113,7 @@ class Graph:
         wanted = {self._output_slots[i] for i in logits}
         saved: Saved = []
         z: dict[int, np.ndarray] = {}  # by slot
-        for step in self._steps:
+        for step in self._steps if keep else self._steps_of_outputs:
             layer = step.node.layer
             arrays = [values[slot] for slot in step.inputs]
             inputs = layer.cast(arrays if step.node.several else arrays[0])
@@ -269,6 +280,31 @@ class Graph:
                 f"Several layers are called {twice[0]!r}. Expected a name of its own for each: "
                 f"pass name=… to all but one of them."
             )
+
+
+def _pooled(steps: list[Step], readers: Counter[int]) -> list[Step]:
+    """The steps, with a batch normalisation and the max-pooling that alone reads it as one.
+
+    That never writes what would be pooled (`ops.formulas.fused`).
+    """
+    merged: list[Step] = []
+    normalized: dict[int, int] = {}  # by the slot of its output, where a step stands in `merged`
+    for step in steps:
+        layer = step.node.layer
+        place = normalized.get(step.inputs[0]) if type(layer) is MaxPooling2D else None
+        before = None if place is None else merged[place]
+        if before and before.node.layer.dtype == layer.dtype in ("float32", "float64"):
+            assert place is not None
+            merged[place] = before._replace(
+                options=before.options | {"pool": layer},
+                outputs=step.outputs,
+                last_uses=[*before.last_uses, *step.last_uses],
+            )
+            continue
+        if type(layer) is BatchNormalization and readers[step.outputs[0]] == 1:
+            normalized[step.outputs[0]] = len(merged)
+        merged.append(step)
+    return merged
 
 
 def _is_plain_relu(layer: Layer) -> bool:

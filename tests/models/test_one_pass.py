@@ -138,3 +138,71 @@ def test_channels_may_be_on_any_axis(axis):
     assert steps(model) == 1
     y = model(X, training=True)
     assert np.array_equal(y, np.maximum(stack[1](X, training=True), 0))
+
+
+def pooled(normalization=layers.BatchNormalization, pool=layers.MaxPooling2D, relu=False, **call):
+    """A normalisation and a max-pooling, which predictions compute in one pass."""
+    x = layers.Input(X.shape[1:])
+    z = normalization(momentum=0.5)(x, **call)
+    z = layers.ReLU()(z) if relu else z
+    return sn.Model(x, layers.Flatten()(pool()(z)))
+
+
+def moved(model):
+    """The model with statistics and weights that are not those at first, some γ negative."""
+    gamma, *others = [RNG.standard_normal(w.shape) ** 2 + 0.1 for w in model.get_weights()]
+    gamma[0] *= -1
+    model.set_weights([gamma, *others])
+    return model
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_predictions_pool_what_is_normalized(relu):
+    model = moved(pooled(relu=relu))
+    assert len(model.graph._steps_of_outputs) == steps(model) - 1
+    expected = X
+    for layer in model.layers[1:]:
+        expected = layer(expected)
+    assert np.array_equal(model(X), expected)
+    assert np.array_equal(model.predict(X, verbose=0), expected)
+
+
+def test_a_normalization_that_trains_in_its_call_is_pooled_after_it():
+    model = moved(pooled(training=True))
+    mean, variance = ops.moments(X)
+    z = ops.batch_normalization(X, mean, variance, *model.get_weights()[:2], 1e-3)
+    assert np.allclose(model(X), ops.max_pool2d(z).reshape(len(X), -1))
+
+
+class Doubled(layers.MaxPooling2D):
+    """A pooling with a forward pass of its own."""
+
+    def forward(self, x, training):
+        y, saved = super().forward(x, training)
+        return 2 * y, saved
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pooled(normalization=Shifted),
+        pooled(pool=Doubled),
+        pooled(pool=layers.AveragePooling2D),
+        pooled(pool=lambda: layers.MaxPooling2D(dtype="float64")),
+    ],
+    ids=["a subclass normalizes", "a subclass pools", "means", "another dtype"],
+)
+def test_other_layers_are_computed_one_by_one(model):
+    assert len(model.graph._steps_of_outputs) == steps(model)
+    y = X
+    for layer in model.layers[1:]:
+        y = layer(y)
+    assert np.array_equal(model.predict(X, verbose=0), y)
+
+
+def test_what_another_layer_reads_too_is_written():
+    x = layers.Input(X.shape[1:])
+    z = layers.BatchNormalization()(x)
+    for outputs in ([layers.MaxPooling2D()(z), z], [layers.MaxPooling2D()(z), layers.Flatten()(z)]):
+        model = sn.Model(x, outputs)
+        assert len(model.graph._steps_of_outputs) == steps(model)

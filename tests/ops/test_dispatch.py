@@ -65,6 +65,8 @@ def arguments_of(name, dtype, x=X):
     if base == "batch_normalization":
         first = (images[::-1], images) if way else (images,)
         return *first, *cast(MEAN, VARIANCE, GAMMA), *([] if way else cast(MEAN)), 0.5
+    if base == "batch_normalization_max_pool2d":
+        return images, *cast(MEAN, VARIANCE, GAMMA, MEAN), 0.5
     if base == "batch_normalization_relu":
         first = (images[::-1], images) if way else (images,)
         return *first, *cast(MEAN, VARIANCE, GAMMA, MEAN), 0.5

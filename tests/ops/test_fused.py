@@ -249,3 +249,38 @@ def test_moments_of_one_value_over_and_over(value):
     assert np.allclose(mean, value, equal_nan=True)
     assert np.allclose(variance, 0 if np.isfinite(value) else np.nan, equal_nan=True)
     assert not (variance < 0).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.tuples(st.integers(1, 3), st.integers(3, 8), st.integers(3, 8), st.integers(1, 20)),
+    geometry=st.sampled_from(
+        [((2, 2), None, "valid"), ((3, 2), (2, 3), "same"), ((3, 3), (1, 2), "valid")]
+    ),
+    given_weights=st.tuples(st.booleans(), st.booleans()),
+    odd=st.booleans(),
+    special=st.sampled_from([None, "gamma", "mean", "variance", "beta"]),
+)
+def test_normalization_and_pooling(dtype, seed, size, geometry, given_weights, odd, special):
+    """The bits of the steps, also for γ < 0, for γ = 0 and where a number is not finite."""
+    rng = np.random.default_rng(seed)
+    x = some(rng, size, dtype, odd)
+    mean, gamma, beta = (some(rng, size[-1:], dtype) for _ in range(3))
+    variance = np.abs(some(rng, size[-1:], dtype))
+    if special:
+        array = {"gamma": gamma, "mean": mean, "variance": variance, "beta": beta}[special]
+        array[0] = {"gamma": 0, "mean": np.inf, "variance": 0, "beta": -np.inf}[special]
+    weights = [a if used else None for a, used in zip((gamma, beta), given_weights, strict=True)]
+    epsilon = 0.0 if special == "variance" else 1e-3
+    with np.errstate(all="ignore"):
+        for ops in (formulas, kernels):
+            for relu in (False, True):
+                normalize = ops.batch_normalization_relu if relu else ops.batch_normalization
+                z = normalize(x, mean, variance, *weights, epsilon)
+                expected = ops.max_pool2d(z, *geometry)
+                y = ops.batch_normalization_max_pool2d(
+                    x, mean, variance, *weights, epsilon, *geometry, relu
+                )
+                assert y.dtype == expected.dtype
+                assert np.array_equal(y, expected, equal_nan=True)

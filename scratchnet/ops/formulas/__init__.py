@@ -76,6 +76,7 @@ from scratchnet.ops.formulas.einsum import einsum, einsum_backward
 from scratchnet.ops.formulas.embedding import embedding, embedding_backward
 from scratchnet.ops.formulas.fused import (
     add_relu,
+    batch_normalization_max_pool2d,
     batch_normalization_relu,
     batch_normalization_relu_backward,
     bias_add_relu,
@@ -242,6 +243,7 @@ __all__ = [
     "batch_normalization",
     "batch_normalization_backward",
     "batch_normalization_inference_backward",
+    "batch_normalization_max_pool2d",
     "batch_normalization_relu",
     "batch_normalization_relu_backward",
     "bias_add",

@@ -4,7 +4,7 @@ A cell by cell operation takes as long as it takes to bring its array from memor
 do both steps while the cell is there. `relu` stands for the plain one, y = max(z, 0).
 
 Shapes, errors and sources are those of the steps, in `convolution`, `linear`, `merge`,
-`normalization` and `rectifiers`.
+`normalization`, `pooling` and `rectifiers`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from scratchnet.ops.formulas.normalization import (
     batch_normalization,
     batch_normalization_backward,
 )
+from scratchnet.ops.formulas.pooling import max_pool2d
 from scratchnet.ops.formulas.rectifiers import relu, relu_backward
 from scratchnet.ops.geometry import Pair
 
@@ -93,3 +94,22 @@ def batch_normalization_relu_backward(
     """(∂L/∂x, ∂L/∂γ, ∂L/∂β) where μ and σ² are the moments of x itself."""
     z = batch_normalization(x, mean, variance, gamma, beta, epsilon)
     return batch_normalization_backward(relu_backward(dy, z), x, mean, variance, gamma, epsilon)
+
+
+def batch_normalization_max_pool2d(
+    x: Shaped[np.ndarray, "N H W C"],
+    mean: Channels,
+    variance: Channels,
+    gamma: Channels | None,
+    beta: Channels | None,
+    epsilon: float,
+    pool_size: Pair = (2, 2),
+    strides: Pair | None = None,
+    padding: str = "valid",
+    relu: bool = False,
+) -> Shaped[np.ndarray, "N OH OW C"]:
+    """The largest of each window of γ·(x − μ)/√(σ² + ε) + β, or with `relu` of what that has above
+    0; as `max_pool2d` of `batch_normalization` or of `batch_normalization_relu`."""
+    normalize = batch_normalization_relu if relu else batch_normalization
+    z = normalize(x, mean, variance, gamma, beta, epsilon)
+    return max_pool2d(z, pool_size, strides, padding)

@@ -51,6 +51,7 @@ from scratchnet.ops.kernels.normalization import (
     batch_normalization_relu_backward,
     moments,
 )
+from scratchnet.ops.kernels.normalized_pooling import batch_normalization_max_pool2d
 from scratchnet.ops.kernels.pooling import (
     average_pool2d,
     average_pool2d_backward,

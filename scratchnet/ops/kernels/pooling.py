@@ -16,6 +16,8 @@ from scratchnet.ops.kernels.jit import jit, ready, served
 from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.reductions import largest_cells, sum_cells
 
+_MANY = 16  # channels from which on loops over them are long enough
+
 
 def max_pool2d(
     x: np.ndarray, pool_size: Pair = (2, 2), strides: Pair | None = None, padding: str = "valid"
@@ -41,7 +43,8 @@ def max_pool2d_backward(
     if not (served(dy, x) and dy.shape == (len(x), *output, x.shape[-1])):
         return formulas.max_pool2d_backward(dy, x, pool_size, strides, padding)
     dx = empty(x.shape, dy.dtype.newbyteorder("="))
-    _max_backward(ready(dy), ready(x), dx, *numbers)
+    kernel = _max_backward if x.shape[3] >= _MANY else _max_backward_of_few
+    kernel(ready(dy), ready(x), dx, *numbers)
     return dx
 
 
@@ -192,6 +195,29 @@ def _max_pool2d_backward(dy, x, dx, kh, kw, sh, sw, top, left):  # type: ignore[
                         cell += 1
 
 
+def _max_pool2d_backward_of_few(dy, x, dx, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]
+    # A loop over few channels takes longer to begin than to run: one channel at a time instead
+    images, height, width, channels = x.shape
+    _, oh, ow, _ = dy.shape
+    for n in prange(images):
+        dx[n] = 0
+        cells, into = x[n].reshape(-1), dx[n].reshape(-1)
+        for p in range(oh):
+            i0, i1 = max(p * sh - top, 0), min(p * sh - top + kh, height)
+            for q in range(ow):
+                j0, j1 = max(q * sw - left, 0), min(q * sw - left + kw, width)
+                for c in range(channels):
+                    winner = (i0 * width + j0) * channels + c
+                    best = cells[winner]
+                    for i in range(i0, i1):
+                        for j in range(j0, j1):
+                            at = (i * width + j) * channels + c
+                            value = cells[at]
+                            stays = (value <= best) | (best != best)
+                            best, winner = best if stays else value, winner if stays else at
+                    into[winner] += dy[n, p, q, c]
+
+
 def _average_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]
     images, height, width, channels = x.shape
     _, oh, ow, _ = y.shape
@@ -277,6 +303,7 @@ def _global_average_pool2d_backward(dy, dx):  # type: ignore[no-untyped-def]
 
 _max_forward = jit(_max_pool2d)
 _max_backward = jit(_max_pool2d_backward)
+_max_backward_of_few = jit(_max_pool2d_backward_of_few, work=4)
 _average_forward = jit(_average_pool2d)
 _average_backward = jit(_average_pool2d_backward)
 _global_max_forward = jit(_global_max_pool2d)

@@ -106,6 +106,9 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         ),
         "max_pool2d": lambda: kernels.max_pool2d(image),
         "max_pool2d backward": lambda: kernels.max_pool2d_backward(halves, image),
+        "max_pool2d of many channels backward": lambda: kernels.max_pool2d_backward(
+            ones(1, 3, 3, 16), wide
+        ),
         "average_pool2d": lambda: kernels.average_pool2d(image),
         "average_pool2d backward": lambda: kernels.average_pool2d_backward(halves, whole),
         "depthwise_conv2d": lambda: kernels.depthwise_conv2d(image, depthwise),
@@ -129,6 +132,9 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         "batch_normalization": lambda: kernels.batch_normalization(matrix, *of_channels, row, 1e-3),
         "batch_normalization backward": lambda: kernels.batch_normalization_backward(
             matrix, matrix, *of_channels, 1e-3
+        ),
+        "batch_normalization and max_pool2d": lambda: kernels.batch_normalization_max_pool2d(
+            image, *[ones(4)] * 4, 1e-3
         ),
         "layer_normalization": lambda: kernels.layer_normalization(matrix, row, row, (1,), 1e-3),
         "layer_normalization backward": lambda: kernels.layer_normalization_backward(

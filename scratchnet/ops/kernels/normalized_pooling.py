@@ -62,9 +62,14 @@ def _normalized_max_pool2d(  # type: ignore[no-untyped-def]
     _, oh, ow, _ = y.shape
     one = x.dtype.type(min(channels, 1))  # see `pooling`
     x_rows, y_rows = x.reshape(images * height, -1), y.reshape(images * oh, -1)
-    signs = np.empty(width * channels, x.dtype)
-    for k in range(len(signs)):
-        signs[k] = one if factor[k % channels] > 0 else -one
+    sign = np.sign(factor)
+    signs, centers = np.empty(width * channels, x.dtype), np.empty(ow * channels, x.dtype)
+    factors, shifts = np.empty_like(centers), np.empty_like(centers)
+    for c in range(channels):
+        signs[c::channels] = sign[c]
+        # As s·(x − μ) = |s|·(x·sign − μ·sign), to the bit
+        centers[c::channels], factors[c::channels] = mean[c] * sign[c], factor[c] * sign[c]
+        shifts[c::channels] = shift[c]
     for row in prange(images * oh):
         n, p = divmod(np.int64(row), oh)
         # The largest of the columns first: a loop over a whole row of x, whatever the channels
@@ -88,9 +93,10 @@ def _normalized_max_pool2d(  # type: ignore[no-untyped-def]
                 for c in range(channels):
                     value, before = values[c], best[c]
                     best[c] = one * (before if (value <= before) | (before != before) else value)
-            for c in range(channels):
-                z = (best[c] * signs[c] - mean[c]) * factor[c] + shift[c]
-                best[c] = 0 if relu & (z <= 0) else z
+        outputs = y_rows[row]
+        for k in range(len(centers)):
+            z = (outputs[k] - centers[k]) * factors[k] + shifts[k]
+            outputs[k] = 0 if relu & (z <= 0) else z
 
 
 _largest = jit(_normalized_max_pool2d)

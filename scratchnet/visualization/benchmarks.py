@@ -148,8 +148,9 @@ def roofline(
                 f"second; measure it with a large matrix product, or a large copy."
             )
     ridge = peak_gflops / bandwidth_gbs
-    low = min(float(frame[intensity].min()), ridge) / 2
     high = max(float(frame[intensity].max()), ridge) * 3
+    # Left of the ridge there is room for what stands at the roof
+    low = min(float(frame[intensity].min()) / 2, ridge / (high / ridge) ** 0.7, ridge / 20)
     x = np.array([low, ridge, high])
     nearest = ("", 0.0)
     with drawing(WEB_WIDTH - 1, 5) as figure:
@@ -166,7 +167,7 @@ def roofline(
         )
         axes.annotate(
             f"{bandwidth_gbs:g} GB/s",
-            (math.sqrt(low * ridge), math.sqrt(low * ridge) * bandwidth_gbs),
+            (low**0.3 * ridge**0.7, low**0.3 * ridge**0.7 * bandwidth_gbs),
             (-6, 4),
             textcoords="offset points",
             ha="right",

@@ -47,8 +47,10 @@ def test_kinds_of_bars_differ_in_hatching_and_are_named_once():
 def test_the_roof_is_bandwidth_up_to_the_ridge_and_then_the_peak():
     frame = pd.DataFrame({"name": ["a", "a", "b"], "intensity": [2, 2, 50], "gflops": [8, 12, 30]})
     axes = roofline(frame, peak_gflops=40, bandwidth_gbs=10).axes[0]
-    roof = axes.lines[0].get_xydata().tolist()
-    assert roof == [[1.0, 10.0], [4.0, 40.0], [150.0, 40.0]]
+    (low, at_low), *roof = axes.lines[0].get_xydata().tolist()
+    assert roof == [[4.0, 40.0], [150.0, 40.0]]
+    assert low < 1
+    assert at_low == pytest.approx(10 * low)
     legend = [t.get_text() for t in axes.get_legend().texts]
     assert legend == ["a (50% of the roof)", "b (75% of the roof)"]
     assert axes.get_title(loc="left") == "b comes nearest to the roof: 75%"
@@ -70,6 +72,20 @@ def test_every_point_is_inside_of_the_axes_however_far_above_the_roof():
     low, high = axes.get_ylim()
     assert low < 0.002
     assert high >= 1.2 * 900  # room for the marker
+
+
+@pytest.mark.parametrize("intensity", [[0.25, 128], [4, 300], [15, 16], [90, 1000]])
+def test_the_labels_of_the_roof_lie_inside_of_the_axes_and_apart(intensity):
+    rows = {"name": ["a", "b"], "intensity": intensity, "gflops": [1.5, 100]}
+    figure = roofline(pd.DataFrame(rows), peak_gflops=354, bandwidth_gbs=30.8)
+    axes = figure.axes[0]
+    figure.canvas.draw()
+    inside = axes.get_window_extent()
+    peak, bandwidth = (text.get_window_extent() for text in axes.texts)
+    for label in (peak, bandwidth):
+        assert inside.x0 < label.x0
+        assert label.x1 < inside.x1
+    assert not peak.overlaps(bandwidth)
 
 
 def test_scaling_draws_the_median_and_the_band_of_all_repetitions():

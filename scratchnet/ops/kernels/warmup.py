@@ -87,7 +87,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
 
     image, row = ones(1, 6, 6, 4), ones(8)
     kernel, few, square = ones(3, 3, 4, 8), ones(3, 3, 1, 16), ones(3, 3, 16, 16)
-    one = ones(3, 3, 4, 1)
+    one, few_channels = ones(3, 3, 4, 1), ones(4)
     y, wide = ones(1, 4, 4, 8), ones(1, 6, 6, 16)
     depthwise, of_wide, cells = ones(3, 3, 4, 1), ones(3, 3, 16, 1), ones(1, 4, 4, 4)
     matrix, unusual = ones(2, 8), ones(4, 4, 16, 1)
@@ -134,7 +134,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
             matrix, matrix, *of_channels, 1e-3
         ),
         "batch_normalization and max_pool2d": lambda: kernels.batch_normalization_max_pool2d(
-            image, *[ones(4)] * 4, 1e-3
+            image, few_channels, few_channels, few_channels, few_channels, 1e-3
         ),
         "layer_normalization": lambda: kernels.layer_normalization(matrix, row, row, (1,), 1e-3),
         "layer_normalization backward": lambda: kernels.layer_normalization_backward(

@@ -206,3 +206,18 @@ def test_what_another_layer_reads_too_is_written():
     for outputs in ([layers.MaxPooling2D()(z), z], [layers.MaxPooling2D()(z), layers.Flatten()(z)]):
         model = sn.Model(x, outputs)
         assert len(model.graph._steps_of_outputs) == steps(model)
+
+
+def test_training_keeps_what_is_normalized():
+    """Pooling backwards needs it, so there the two are computed one by one."""
+    together, apart = pooled(), pooled(pool=lambda: DoesNothing())
+    apart.set_weights(together.get_weights())
+    for model in (together, apart):
+        model.compile(sn.optimizers.SGD(0.1), "mean_squared_error")
+        model.train_on_batch(X, np.ones((len(X), 16), np.float32))
+    for one, two in zip(together.get_weights(), apart.get_weights(), strict=True):
+        assert np.array_equal(one, two)
+
+
+class DoesNothing(layers.MaxPooling2D):
+    """A pooling of another type, which is never computed together with another layer."""

@@ -284,3 +284,21 @@ def test_normalization_and_pooling(dtype, seed, size, geometry, given_weights, o
                 )
                 assert y.dtype == expected.dtype
                 assert np.array_equal(y, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("gamma", [1, -1, 0, np.inf])
+@pytest.mark.parametrize("mean", [0, np.inf, -np.inf, -3e38])
+@pytest.mark.parametrize("beta", [0, np.inf, -np.inf])
+@pytest.mark.parametrize("variance", [1, 0])
+@pytest.mark.parametrize("cell", [np.inf, -np.inf, 3e38, 0])
+def test_normalization_and_pooling_where_the_order_of_numbers_is_lost(
+    gamma, mean, beta, variance, cell
+):
+    """∞ − ∞, 0·∞ and the like are NaN, which is the largest of its window wherever it stands."""
+    x = np.arange(1, 17, dtype=np.float32).reshape(1, 4, 4, 1)
+    x[0, 0, 0] = cell
+    numbers = [np.array([n], np.float32) for n in (mean, variance, gamma, beta)]
+    with np.errstate(all="ignore"):
+        expected = formulas.batch_normalization_max_pool2d(x, *numbers, 0.0)
+        y = kernels.batch_normalization_max_pool2d(x, *numbers, 0.0)
+    assert np.array_equal(y, expected, equal_nan=True)

@@ -452,3 +452,37 @@ def test_lines_of_one_panel_are_exact(channels, rows, strides, dilation, columns
         dy.astype(dtype), np.ascontiguousarray(turned, dtype), shape, *arguments
     )
     assert np.array_equal(got, formulas.conv2d_input_gradient(dy, turned, shape, *arguments))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [(6, 8), (7, 9)], ids=["filled", "with a rest"])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(
+    ("pool", "strides"),
+    [((2, 2), (2, 2)), ((2, 2), (3, 3)), ((3, 2), (1, 2)), ((2, 3), (2, 1)), ((1, 1), (2, 2))],
+)
+def test_max_pooling_of_many_channels_is_exact(pool, strides, padding, size, dtype):
+    """Windows that meet, that fill the image, and that leave something between them."""
+    x = np.random.default_rng(0).integers(-3, 4, (3, *size, 19))
+    y = formulas.max_pool2d(x, pool, strides, padding)
+    dy = np.random.default_rng(1).integers(-8, 9, y.shape)
+    dx = formulas.max_pool2d_backward(dy, x, pool, strides, padding)
+    x, dy = x.astype(dtype), dy.astype(dtype)
+    assert np.array_equal(kernels.max_pool2d(x, pool, strides, padding), y)
+    assert np.array_equal(kernels.max_pool2d_backward(dy, x, pool, strides, padding), dx)
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(512, np.float32), (256, np.float64)])
+def test_cells_that_lie_whole_pages_apart_are_exact(channels, dtype):
+    """They are copied to lie nearer to each other."""
+    rng = np.random.default_rng(0)
+    x, kernel = rng.integers(-4, 5, (2, 9, 7, channels)), rng.integers(-4, 5, (1, 1, channels, 40))
+    y = formulas.conv2d(x, kernel, (2, 2), "same")
+    dy = rng.integers(-4, 5, y.shape)
+    exact = formulas.conv2d_backward(dy, x, kernel, (2, 2), "same")
+    dy, x, kernel = (array.astype(dtype) for array in (dy, x, kernel))
+    assert np.array_equal(kernels.conv2d(x, kernel, (2, 2), "same"), y)
+    for ours, each in zip(
+        kernels.conv2d_backward(dy, x, kernel, (2, 2), "same"), exact, strict=True
+    ):
+        assert np.array_equal(ours, each)

@@ -292,9 +292,9 @@ def _pooled(steps: list[Step], readers: Counter[int]) -> list[Step]:
     for step in steps:
         layer = step.node.layer
         place = normalized.get(step.inputs[0]) if type(layer) is MaxPooling2D else None
-        before = None if place is None else merged[place]
-        if before and before.node.layer.dtype == layer.dtype in ("float32", "float64"):
-            assert place is not None
+        exact = layer.dtype in ("float32", "float64")
+        if exact and place is not None and merged[place].node.layer.dtype == layer.dtype:
+            before = merged[place]
             merged[place] = before._replace(
                 options=before.options | {"pool": layer},
                 outputs=step.outputs,

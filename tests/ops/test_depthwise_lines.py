@@ -9,12 +9,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scratchnet import config
 from scratchnet.ops import formulas, kernels
 from scratchnet.ops.geometry import depthwise_window
 from scratchnet.ops.kernels import depthwise_lines
 from scratchnet.ops.kernels.line_blocks import OUTPUTS, SQUARES, TAPS
 from scratchnet.ops.kernels.patches import View, forward_view
+from tests.ops.threads import check_one_thread_and_two
 
 
 def embedded(array, dtype):
@@ -124,14 +124,9 @@ def test_usual_kernels_are_computed_in_lines():
 def test_the_bits_do_not_depend_on_the_number_of_threads():
     rng = np.random.default_rng(0)
     x, kernel = rng.standard_normal((4, 23, 21, 48)), rng.standard_normal((3, 3, 48, 1))
-    results = []
-    for threads in (1, 2):
-        config.set_threads(threads)
-        try:
-            y = kernels.depthwise_conv2d(x, kernel, (2, 2), "same")
-            back = kernels.depthwise_conv2d_backward(y, x, kernel, (2, 2), "same")
-            results.append((y, *back))
-        finally:
-            config.set_threads(None)
-    for one, two in zip(*results, strict=True):
-        assert np.array_equal(one, two)
+
+    def compute():
+        y = kernels.depthwise_conv2d(x, kernel, (2, 2), "same")
+        return y, *kernels.depthwise_conv2d_backward(y, x, kernel, (2, 2), "same")
+
+    check_one_thread_and_two(compute)

@@ -13,6 +13,7 @@ from scratchnet.ops.kernels import correlation, kernel_gradient, lines
 from scratchnet.ops.kernels.choice import algorithm
 from scratchnet.ops.kernels.patches import forward_view
 from tests.ops.test_exact import convolutions
+from tests.ops.threads import check_one_thread_and_two
 
 DTYPES = [np.float32, np.float64]
 
@@ -90,14 +91,10 @@ def test_what_lies_beyond_a_line_does_not_reach_its_outputs():
 def test_the_bits_do_not_depend_on_the_number_of_threads():
     rng = np.random.default_rng(0)
     x, kernel = rng.standard_normal((9, 40, 20, 2)), rng.standard_normal((3, 5, 2, 3))
-    results = []
-    for threads in (1, 2):
-        config.set_threads(threads)
-        try:
-            y = kernels.conv2d(x, kernel)
-            results.append((y, kernels.conv2d_kernel_gradient(y, x, kernel.shape)))
-        finally:
-            config.set_threads(None)
+
+    def compute():
+        y = kernels.conv2d(x, kernel)
+        return y, kernels.conv2d_kernel_gradient(y, x, kernel.shape)
+
     assert algorithm("forward", x.shape, kernel.shape, dtype="float64") == "lines"
-    for one, two in zip(*results, strict=True):
-        assert np.array_equal(one, two)
+    check_one_thread_and_two(compute)

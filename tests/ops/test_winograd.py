@@ -14,6 +14,7 @@ from scratchnet import config
 from scratchnet.ops import formulas, kernels
 from scratchnet.ops.formulas.winograd import TRANSFORMS, transforms, winograd_conv2d
 from scratchnet.ops.kernels.choice import PASSES, WINOGRAD, algorithm
+from tests.ops.threads import check_one_thread_and_two
 
 PADDINGS = st.sampled_from(["valid", "same"])
 
@@ -87,16 +88,12 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(name, shape):
     rng = np.random.default_rng(0)
     x, dy = (rng.standard_normal(shape) for _ in range(2))
     kernel = rng.standard_normal((3, 3, shape[3], shape[3]))
-    results = []
-    for threads in (1, 2):
-        config.set_threads(threads)
-        try:
-            with config.using_convolution_algorithm(name):
-                results.append(conv2d_and_gradients(x, kernel, dy, "same", np.float32))
-        finally:
-            config.set_threads(None)
-    for one, two in zip(*results, strict=True):
-        assert np.array_equal(one, two)
+
+    def compute():
+        with config.using_convolution_algorithm(name):
+            return conv2d_and_gradients(x, kernel, dy, "same", np.float32)
+
+    check_one_thread_and_two(compute)
 
 
 def conv2d_and_gradients(x, kernel, dy, padding, dtype):

@@ -13,8 +13,8 @@ terms; Winograd's have fewer terms. So 2×4 or 4×4 outputs are computed togethe
 channels, or for the kernel's gradient tiles, are summed as `_AS_NEAR` says. Winograd's convolution
 is left out for float64, which is there for proofs, where channels or filters do not fill whole
 panels, and where there is too little to do to make up for its transforms.
-`scratchnet.config.convolution_algorithm` says otherwise, for a block of code or from then on; a
-shape that an algorithm is not made for is computed in blocks.
+`scratchnet.config.convolution_algorithm` says otherwise, for a block of code or from then on; what
+Winograd's is not made for is computed as by "auto".
 """
 
 from __future__ import annotations

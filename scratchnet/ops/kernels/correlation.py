@@ -32,6 +32,7 @@ from scratchnet.ops.kernels.line_blocks import LINE, LINE_TAPS, multiply_line
 from scratchnet.ops.kernels.memory import clear, empty, scratch
 from scratchnet.ops.kernels.patches import (
     FIRST_CHANNEL,
+    PAGE,
     Tiles,
     View,
     forward_view,
@@ -43,7 +44,7 @@ from scratchnet.ops.kernels.patches import (
 from scratchnet.ops.kernels.reductions import repeated
 
 _POSITIONS = 256  # output positions of a tile
-_SCRATCH, _PAGE = 2**20, 2**12  # bytes of a tile whose cells lie pages apart in the image
+_SCRATCH = 2**20  # bytes of a tile whose cells lie pages apart in the image
 _DEPTH = 256  # rows of a panel that are multiplied in one go
 
 
@@ -141,7 +142,7 @@ def _plan(
     panels = -(-filters // width)
     # Cells that lie whole pages apart from each other would meet on few places of a cache
     step, single = view.strides[1], len(view.rows) * len(view.columns) == 1
-    apart = single and step > 1 and step * shape[3] * itemsize % _PAGE == 0
+    apart = single and step > 1 and step * shape[3] * itemsize % PAGE == 0
     copied = (None, shape[3] + 16, _SCRATCH) if apart else ()
     tiles = tiles_of(view, shape, itemsize, _POSITIONS, *copied)
     tiles, groups = _shared_out(tiles, shape[0] * view.output[0], panels)

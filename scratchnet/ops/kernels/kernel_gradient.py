@@ -26,6 +26,7 @@ from scratchnet.ops.kernels.blocks import PANELS, ROWS_TOGETHER, multiply_transp
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty, scratch
 from scratchnet.ops.kernels.patches import (
+    PAGE,
     Tiles,
     View,
     cells_of,
@@ -37,9 +38,9 @@ from scratchnet.ops.kernels.patches import (
 _POSITIONS = 96  # output positions of a tile
 _CHANNELS = 128  # of a part, at most
 _SUMS = 2**18  # bytes of the sums of a task, about: they shall stay in a core's own cache
-# Rows of dy that lie far apart fall on few places of a cache, and on the same where that is whole
-# pages. So dy is packed from so many filters on, where each row of it is used so often.
-_FILTERS, _USES, _PAGE = 64, 512, 2**12
+# Rows of dy that lie far apart fall on few places of a cache. So dy is packed from so many filters
+# on, where each row of it is used so often.
+_FILTERS, _USES = 64, 512
 _PARTIALS = 2**20  # bytes of all partial sums together, unless there would be too few
 _TASKS = 4  # at least, so that up to so many threads have work
 
@@ -67,12 +68,12 @@ def _plan(
     of_part = _channels_of_a_part(channels, 2 * _CHANNELS if wide else _CHANNELS)
     # Cells that are read once are best read in place, unless they lie too far from each other
     step = view.strides[1]
-    in_order = kh * kw == 1 and step * step * channels * itemsize <= _PAGE
+    in_order = kh * kw == 1 and step * step * channels * itemsize <= PAGE
     apart = of_part % 32 == 0 and channels >= _CHANNELS and not in_order
     tiles = tiles_of(view, shape, itemsize, _POSITIONS, of_part, of_part + 16 if apart else None)
     taps = kh * kw * of_part
     packed = filters >= _FILTERS and taps >= _USES
-    packed |= filters * itemsize % _PAGE == 0 and channels >= 2 * _CHANNELS
+    packed |= filters * itemsize % PAGE == 0 and channels >= 2 * _CHANNELS
     together = of_part % ROWS_TOGETHER == 0
     rows = taps if together else whole_blocks(taps)
     width, parts = 64 // itemsize, channels // of_part

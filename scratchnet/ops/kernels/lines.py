@@ -37,6 +37,7 @@ from scratchnet.ops.kernels.memory import empty, scratch, zeros
 from scratchnet.ops.kernels.patches import View, forward_view, whole_blocks
 
 _PLANES = 2**16  # bytes of the planes of a tile, about: they shall stay in a core's own cache
+_POSITIONS = 2**12  # of a tile, at most
 _SUMMED = 512  # positions that the gradient of the kernel adds up in one chain of vectors, about
 
 
@@ -92,7 +93,7 @@ def forward(
     filters, width = kernel.shape[3], lanes(x.dtype)
     y = empty((len(x), *window.output, filters), x.dtype)
     view = forward_view(kernel.shape[:2], window, strides, dilation)
-    planes, cells = _planes_of(view, x.shape, filters, x.itemsize, 2**12)
+    planes, cells = _planes_of(view, x.shape, filters, x.itemsize, _POSITIONS)
     spread = np.repeat(kernel.reshape(-1, filters).T, width)  # each number in all lanes
     if bias is None:
         bias = np.zeros(filters, x.dtype)

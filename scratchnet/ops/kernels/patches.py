@@ -22,6 +22,7 @@ from scratchnet.ops.kernels.blocks import ROWS
 from scratchnet.ops.kernels.jit import jit
 
 _SCRATCH = 2**18  # bytes of cells that a tile reads, about: they shall stay in a core's own cache
+PAGE = 2**12  # bytes; what lies whole pages apart falls on the same few places of a cache
 FIRST_CHANNEL = np.int64(0)  # a literal 0 is a type of its own, which would be compiled for again
 
 

@@ -331,14 +331,21 @@ def test_gradients_scattered_to_images_of_several_tiles_are_exact(
     kernel_size=st.tuples(*[st.integers(1, 5)] * 2),
     strides=st.tuples(*[st.integers(1, 6)] * 2),
     panels=st.integers(1, 9),
+    threads=st.sampled_from([1, 2, 16]),
 )
-def test_the_scratch_holds_the_cells_of_every_tile(size, channels, kernel_size, strides, panels):
+def test_the_scratch_holds_the_cells_of_every_tile(
+    size, channels, kernel_size, strides, panels, threads
+):
     """Kernels write to it without looking: a tile of one line too many would ruin memory."""
     shape = (*size, channels)
     window = conv2d_window(shape, (*kernel_size, channels, 1), strides, "same", (1, 1), 1)
     view = forward_view(kernel_size, window, strides, (1, 1))
     lines = size[0] * window.output[0]
-    tiles, _ = correlation._shared_out(tiles_of(view, shape, 4, 256), lines, panels)
+    tiles = correlation._in_whole_blocks(tiles_of(view, shape, 4, 256), lines)
+    of_panel = channels * kernel_size[0] * kernel_size[1] * 64
+    tiles, shares, groups = correlation._shared_out(tiles, lines, panels, of_panel, threads)
+    assert 1 <= shares <= -(-lines // tiles.lines)
+    assert 1 <= groups <= panels
     for begin in range(0, lines, tiles.lines):
         row = filled = 0
         for line in range(begin, min(lines, begin + tiles.lines)):

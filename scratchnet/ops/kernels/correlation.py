@@ -2,11 +2,11 @@
 
     y[n, p, q, :] = Σ_k P[(n, p, q), k]·W[k, :],     P the patches, W the kernel as a matrix
 
-W is packed into panels of as many filters as a block has lanes (16 in float32), the panels one
-after the other: (⌈F/16⌉, K, 16). A thread takes a tile of output lines (`ops.kernels.patches`) and
-multiplies it with one panel after the other, not more than `_DEPTH` rows of it at a time: those
-stay in the first cache, and sums of so many terms, added up, are nearer to the exact result than
-one long chain.
+A thread takes some filters and packs their part of W into panels (`ops.kernels.panels`), of as many
+filters as a block has lanes, that stay in its own cache. Then it takes one tile of output lines
+after the other (`ops.kernels.patches`) and multiplies it with one panel after the other, not more
+than `_DEPTH` rows of it at a time: those stay in the first cache, and sums of so many terms, added
+up, are nearer to the exact result than one long chain.
 
 To the image, ∂L/∂x[i] = Σ dy[p]·W[a] over the output lines p and taps a that meet line i, those
 with p·s + a·d − pad = i. Lines i that leave the same rest divided by s meet the same taps, at
@@ -25,11 +25,13 @@ from functools import lru_cache
 import numpy as np
 from numba import prange
 
+from scratchnet import config
 from scratchnet.ops.geometry import Pair, Window
-from scratchnet.ops.kernels.blocks import PANELS, ROWS, lanes, multiply
-from scratchnet.ops.kernels.jit import CHUNKS, jit
+from scratchnet.ops.kernels.blocks import PANELS, ROWS, multiply
+from scratchnet.ops.kernels.jit import jit
 from scratchnet.ops.kernels.line_blocks import LINE, LINE_TAPS, multiply_line
 from scratchnet.ops.kernels.memory import clear, empty, scratch
+from scratchnet.ops.kernels.panels import Taps, matrix_of, read_panels
 from scratchnet.ops.kernels.patches import (
     FIRST_CHANNEL,
     PAGE,
@@ -40,11 +42,15 @@ from scratchnet.ops.kernels.patches import (
     read_tile,
     runs_of,
     tiles_of,
+    whole_blocks,
 )
 from scratchnet.ops.kernels.reductions import repeated
 
 _POSITIONS = 256  # output positions of a tile
-_SCRATCH = 2**20  # bytes of a tile whose cells lie pages apart in the image
+_PACKED = 2**18  # bytes of the panels of a group, about
+_PANELS = 4  # of a group, at least
+_TASKS = 4  # of a thread, at least
+_SCRATCH = 2**19  # bytes of cells that a tile reads, about
 _DEPTH = 256  # rows of a panel that are multiplied in one go
 
 
@@ -60,13 +66,10 @@ def forward(
 ) -> np.ndarray:
     """y of `formulas.conv2d` with one group, or of `formulas.conv2d_bias`.
 
-    `product` is `correlate`, or for strides and dilation of 1 what takes its place, and takes the
-    kernel as it is.
+    `product` is `correlate`, or for strides and dilation of 1 what takes its place.
     """
     y = empty((len(x), *window.output, kernel.shape[3]), x.dtype)
     view = forward_view(kernel.shape[:2], window, strides, dilation)
-    if product is correlate:
-        kernel = pack(kernel.reshape(-1, kernel.shape[3]))
     product(x, kernel, y, view, bias=bias, relu=relu)
     return y
 
@@ -95,7 +98,7 @@ def input_gradient(
         for j, b, places, q in columns:
             if a and b:
                 view = View((p, q), (1, 1), lines, places)
-                product(dy, pack_turned(kernel, a, b), dx, view, strides, (i, j))
+                product(dy, kernel, dx, view, strides, (i, j), turned=(a, b))
     return dx
 
 
@@ -114,42 +117,49 @@ def taps_of_rests(
 
 def correlate(
     x: np.ndarray,
-    packed: np.ndarray,
+    kernel: np.ndarray,
     y: np.ndarray,
     view: View,
     step: Pair = (1, 1),
     rest: Pair = (0, 0),
     bias: np.ndarray | None = None,
     relu: bool = False,
+    turned: Taps | None = None,
 ) -> None:
     """y[n, p·step + rest, q·step + rest, :] = Σ_k (patch of p, q)[k]·W[k, :].
 
+    W is the kernel (KH, KW, C, F) as a matrix, or of the taps (rows, columns) the one turned round.
     With a bias (F,) that is added, and with `relu` what is negative then becomes 0; then step and
     rest are as they are by default.
     """
-    of_runs, of_tiles, in_lines = _plan(view, x.shape, x.itemsize, y.shape[3])
+    matrix = matrix_of(kernel.shape, turned)
+    of_runs, of_tiles, in_lines = _plan(view, x.shape, x.itemsize, y.shape[3], config.threads())
     if bias is None:
         bias = np.empty(0, x.dtype)
-    _correlate(x, packed.reshape(-1), y, *of_runs, *of_tiles, step, rest, in_lines, bias, relu)
+    w = kernel.reshape(-1)
+    _correlate(x, w, matrix, y, *of_runs, *of_tiles, step, rest, in_lines, bias, relu)
 
 
 @lru_cache(maxsize=1024)
 def _plan(
-    view: View, shape: tuple[int, ...], itemsize: int, filters: int
-) -> tuple[tuple[np.ndarray, int, int], tuple[Tiles, int], bool]:
+    view: View, shape: tuple[int, ...], itemsize: int, filters: int, threads: int
+) -> tuple[tuple[np.ndarray, int, int], tuple[Tiles, int, int], bool]:
     """What a convolution of that shape does, in numbers: (of the runs, of the tiles, in lines)."""
     width = 64 // itemsize
     panels = -(-filters // width)
     # Cells that lie whole pages apart from each other would meet on few places of a cache
     step, single = view.strides[1], len(view.rows) * len(view.columns) == 1
     apart = single and step > 1 and step * shape[3] * itemsize % PAGE == 0
-    copied = (None, shape[3] + 16, _SCRATCH) if apart else ()
-    tiles = tiles_of(view, shape, itemsize, _POSITIONS, *copied)
-    tiles, groups = _shared_out(tiles, shape[0] * view.output[0], panels)
+    pitch = shape[3] + 16 if apart else None
+    tiles = tiles_of(view, shape, itemsize, _POSITIONS, None, pitch, _SCRATCH)
+    tiles = _in_whole_blocks(tiles, shape[0] * view.output[0])
     runs, length = runs_of(view, tiles, _DEPTH)
+    of_panel = len(runs) * length * 64
+    of_tiles = _shared_out(tiles, shape[0] * view.output[0], panels, of_panel, threads)
+    tiles = of_tiles[0]
     several = max(1, _DEPTH // length)  # runs whose products are added in one chain
     in_lines = filters == width and len(runs) <= several and _in_lines(view, tiles)
-    return (runs, length, several), (tiles, groups), in_lines
+    return (runs, length, several), of_tiles, in_lines
 
 
 def _in_lines(view: View, tiles: Tiles) -> bool:
@@ -163,131 +173,115 @@ def _in_lines(view: View, tiles: Tiles) -> bool:
     return PANELS > 1 and neighbours and tiles.columns >= LINE
 
 
-def _shared_out(tiles: Tiles, lines: int, panels: int) -> tuple[Tiles, int]:
-    """(tiles, groups of panels), so many that there is work for `CHUNKS` threads.
+def _in_whole_blocks(tiles: Tiles, lines: int) -> Tiles:
+    """Tiles of some lines less, if blocks have fewer unused rows then."""
 
-    Few tiles have their panels shared out too; if those are few as well, the tiles are cut. They
+    def rows(of_tile: int) -> int:
+        whole, rest = divmod(lines, of_tile)
+        return whole * whole_blocks(of_tile * tiles.columns) + whole_blocks(rest * tiles.columns)
+
+    most = tiles.lines
+    return tiles._replace(lines=min(range(most, most // 2, -1), key=rows))
+
+
+def _shared_out(
+    tiles: Tiles, lines: int, panels: int, of_panel: int, threads: int
+) -> tuple[Tiles, int, int]:
+    """(tiles, into how many shares they are divided, groups of panels).
+
+    As many panels are a group as a core's own cache holds. A task, one group and one share, packs
+    them anew, so there are no more shares than give each thread `_TASKS` of them. If the tiles are
+    too few for that there are more groups, and if those are few as well, the tiles are cut. They
     are never made larger: the scratch holds the cells of as many lines as a tile had.
     """
-    groups = max(1, min(panels // 4, -(-CHUNKS // -(-lines // tiles.lines))))
-    tasks = -(-lines // tiles.lines) * groups
-    if tasks < CHUNKS:
+    count, wanted = -(-lines // tiles.lines), _TASKS * threads
+    groups = -(-panels // max(_PANELS, min(panels, _PACKED // of_panel)))
+    groups = max(groups, min(panels // _PANELS, -(-wanted // count)))
+    if count * groups < wanted:
         least = max(1, 4 * ROWS // tiles.columns)
-        cut = max(least, tiles.lines * tasks // CHUNKS)
+        cut = max(least, tiles.lines * count * groups // wanted)
         tiles = tiles._replace(lines=min(tiles.lines, cut))
-    return tiles, groups
-
-
-def pack(w: np.ndarray) -> np.ndarray:
-    """A matrix (K, F) as panels (⌈F/lanes⌉, K, lanes), zeros beyond F."""
-    width = lanes(w.dtype)
-    packed = empty((-(-w.shape[1] // width), len(w), width), w.dtype)
-    _pack(w, packed)
-    return packed
-
-
-def pack_turned(kernel: np.ndarray, rows: tuple[int, ...], columns: tuple[int, ...]) -> np.ndarray:
-    """The taps (rows, columns) of a kernel (KH, KW, C, F) as panels of C: (⌈C/lanes⌉, K, lanes)."""
-    channels, filters = kernel.shape[2:]
-    width = lanes(kernel.dtype)
-    depth = len(rows) * len(columns) * filters
-    packed = empty((-(-channels // width), depth, width), kernel.dtype)
-    _pack_turned(kernel, np.array(rows), np.array(columns), packed)
-    return packed
-
-
-def _pack_panels(w, packed):  # type: ignore[no-untyped-def]
-    panels, depth, width = packed.shape
-    for k in prange(depth):
-        for panel in range(panels):
-            into, numbers = packed[panel, k], w[k, panel * width :]
-            for f in range(min(width, len(numbers))):
-                into[f] = numbers[f]
-            for f in range(len(numbers), width):
-                into[f] = 0
-
-
-def _pack_turned_panels(kernel, rows, columns, packed):  # type: ignore[no-untyped-def]
-    channels, filters = kernel.shape[2:]
-    panels, _, width = packed.shape
-    taps = len(rows) * len(columns)
-    for task in prange(panels * taps):
-        panel, tap = task // taps, task % taps
-        a, b = rows[tap // len(columns)], columns[tap % len(columns)]
-        first = panel * width
-        used = min(width, channels - first)
-        # Some filters at a time, so that what is written stays in the cache for all channels
-        for start in range(0, filters, 64):
-            end = min(filters, start + 64)
-            for c in range(used):
-                for f in range(start, end):
-                    packed[panel, tap * filters + f, c] = kernel[a, b, first + c, f]
-            packed[panel, tap * filters + start : tap * filters + end, used:] = 0
+        count = -(-lines // tiles.lines)
+    return tiles, min(count, -(-wanted // groups)), groups
 
 
 def _correlate_tiles(  # type: ignore[no-untyped-def]
-    x, w, y, runs, length, several, tiles, groups, step, rest, in_lines, bias, relu
+    x, w, matrix, y, runs, length, several, tiles, shares, groups, step, rest, in_lines, bias, relu
 ):
-    filters, flat, out = y.shape[3], x.reshape(-1), y.reshape(-1)
+    width, depth = 64 // x.itemsize, len(runs) * length
+    lines, panels = len(x) * tiles.image_lines, (y.shape[3] + width - 1) // width
+    count = (lines + tiles.lines - 1) // tiles.lines
+    for task in prange(groups * shares):
+        group, share = task // shares, task % shares
+        first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
+        of_panels = scratch((end_panel - first_panel) * depth * width, x)
+        read_panels(w, matrix, first_panel, end_panel, of_panels)
+        of_tile = scratch(tiles.scratch, x)
+        for tile in range(share * count // shares, (share + 1) * count // shares):
+            begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
+            of_group = (of_panels, first_panel, end_panel)
+            of_terms = (runs, length, several, tiles, step, rest, in_lines)
+            _correlate_tile(x, of_tile, begin, end, *of_group, y, *of_terms, bias, relu)
+
+
+def _correlate_one_tile(  # type: ignore[no-untyped-def]
+    x, of_tile, begin, end, w, first_panel, end_panel, y,
+    runs, length, several, tiles, step, rest, in_lines, bias, relu
+):  # fmt: skip
+    # Output lines from `begin` to `end`, of the panels from `first_panel` to `end_panel`
+    filters, out = y.shape[3], y.reshape(-1)
     depth, width = len(runs) * length, 64 // x.itemsize
     panels, apart = (filters + width - 1) // width, depth * width
-    lines = len(x) * tiles.image_lines
-    for task in prange((lines + tiles.lines - 1) // tiles.lines * groups):
-        tile, group = task // groups, task % groups
-        begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
-        count = (end - begin) * tiles.columns
-        rows = (count + ROWS - 1) // ROWS * ROWS
-        of_tile = scratch(tiles.scratch, x)
-        positions = np.empty(rows, np.int64)
-        read_tile(x, begin, end, FIRST_CHANNEL, tiles, of_tile, positions)
-        source = of_tile if tiles.copied else flat
-        targets = np.empty(rows, np.int64)
-        place_outputs(begin, end, tiles, y.shape, step, rest, targets)
-        # A last panel with unused lanes must not write beyond its filters: it has a place aside.
-        # Where it is the only one, the next row overwrites what was too much, save at the end.
-        aside = 0
-        if panels == 1 and len(runs) <= several and step == (1, 1):
-            aside = max(0, count - (width + filters - 1) // filters) // ROWS * ROWS
-        edge = scratch((rows - aside) * width if filters % width else 0, x)
-        edge_targets = np.empty(rows - aside, np.int64)
-        for r in range(rows - aside):
-            edge_targets[r] = r * width
-        first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
-        panel = first_panel
-        if in_lines:
-            # The last block of a line is moved to the left, so that it is full
-            for line in range(0, count, tiles.columns):
-                for q in range(0, tiles.columns, LINE):
-                    row = line + min(q, tiles.columns - LINE)
-                    cells = (positions[row], runs, len(runs), tiles.pitch, tiles.channels)
-                    multiply_line(source, *cells, w, 0, out, targets, row)
-            panel = end_panel
-        while panel < end_panel:
-            wide = panel + PANELS <= min(end_panel, filters // width)
-            for run in range(0, len(runs), several):
-                run_end = min(len(runs), run + several)
-                start = (panel * depth + run * length) * width
-                terms = (runs, run, run_end, length, w, start, apart)
-                if (panel + 1) * width <= filters:
-                    into = out[panel * width :]
-                    multiply(source, positions, *terms, into, targets, run > 0, wide)
-                else:
-                    multiply(source, positions[:aside], *terms, out, targets, run > 0, wide)
-                    multiply(source, positions[aside:], *terms, edge, edge_targets, run > 0, wide)
-            panel += PANELS if wide else 1
-        if filters % width and end_panel == panels:
-            f = (panels - 1) * width
-            for r in range(aside, count):
-                for c in range(filters - f):
-                    out[targets[r] + f + c] = edge[(r - aside) * width + c]
-        if len(bias) and groups == 1:  # the rows of y are neighbours
-            biases, last = repeated(bias, bias), targets[0] + count * filters
-            for start in range(targets[0], last, len(biases)):
-                _add(out[start : min(last, start + len(biases))], biases, relu)
-        elif len(bias):
-            left, right = first_panel * width, min(filters, end_panel * width)
-            for r in range(count):
-                _add(out[targets[r] + left : targets[r] + right], bias[left:right], relu)
+    count = (end - begin) * tiles.columns
+    rows = (count + ROWS - 1) // ROWS * ROWS
+    positions, targets = np.empty(rows, np.int64), np.empty(rows, np.int64)
+    read_tile(x, begin, end, FIRST_CHANNEL, tiles, of_tile, positions)
+    source = of_tile if tiles.copied else x.reshape(-1)
+    place_outputs(begin, end, tiles, y.shape, step, rest, targets)
+    # A last panel with unused lanes must not write beyond its filters: it has a place aside.
+    # Where it is the only one, the next row overwrites what was too much, save at the end.
+    aside = 0
+    if panels == 1 and len(runs) <= several and step == (1, 1):
+        aside = max(0, count - (width + filters - 1) // filters) // ROWS * ROWS
+    edge = scratch((rows - aside) * width if filters % width else 0, x)
+    edge_targets = np.empty(rows - aside, np.int64)
+    for r in range(rows - aside):
+        edge_targets[r] = r * width
+    panel = first_panel
+    if in_lines:
+        # The last block of a line is moved to the left, so that it is full
+        for line in range(0, count, tiles.columns):
+            for q in range(0, tiles.columns, LINE):
+                row = line + min(q, tiles.columns - LINE)
+                cells = (positions[row], runs, len(runs), tiles.pitch, tiles.channels)
+                multiply_line(source, *cells, w, 0, out, targets, row)
+        panel = end_panel
+    while panel < end_panel:
+        wide = panel + PANELS <= min(end_panel, filters // width)
+        for run in range(0, len(runs), several):
+            run_end = min(len(runs), run + several)
+            start = ((panel - first_panel) * depth + run * length) * width
+            terms = (runs, run, run_end, length, w, start, apart)
+            if (panel + 1) * width <= filters:
+                into = out[panel * width :]
+                multiply(source, positions, *terms, into, targets, run > 0, wide)
+            else:
+                multiply(source, positions[:aside], *terms, out, targets, run > 0, wide)
+                multiply(source, positions[aside:], *terms, edge, edge_targets, run > 0, wide)
+        panel += PANELS if wide else 1
+    if filters % width and end_panel == panels:
+        f = (panels - 1) * width
+        for r in range(aside, count):
+            for c in range(filters - f):
+                out[targets[r] + f + c] = edge[(r - aside) * width + c]
+    if len(bias) and first_panel == 0 and end_panel == panels:  # the rows of y are neighbours
+        biases, last = repeated(bias, bias), targets[0] + count * filters
+        for start in range(targets[0], last, len(biases)):
+            _add(out[start : min(last, start + len(biases))], biases, relu)
+    elif len(bias):
+        left, right = first_panel * width, min(filters, end_panel * width)
+        for r in range(count):
+            _add(out[targets[r] + left : targets[r] + right], bias[left:right], relu)
 
 
 def _add_bias(cells, biases, relu):  # type: ignore[no-untyped-def]
@@ -297,6 +291,5 @@ def _add_bias(cells, biases, relu):  # type: ignore[no-untyped-def]
 
 
 _add = jit(_add_bias, parallel=False)
-_pack = jit(_pack_panels)
-_pack_turned = jit(_pack_turned_panels)
+_correlate_tile = jit(_correlate_one_tile, parallel=False)
 _correlate = jit(_correlate_tiles, work=50)

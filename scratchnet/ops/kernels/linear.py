@@ -13,7 +13,7 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops import formulas
-from scratchnet.ops.kernels.correlation import correlate, pack
+from scratchnet.ops.kernels.correlation import correlate
 from scratchnet.ops.kernels.jit import CHUNKS, jit, one_blas_thread, ready, served
 from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.patches import View
@@ -57,7 +57,7 @@ def _forward(
         columns = len(rows) if len(rows) <= _ROWS else 1
         cells, y_cells = (a.reshape(-1, 1, columns, a.shape[1]) for a in (rows, y))
         view = View((1, columns), (1, 1), (0,), (0,))
-        correlate(cells, pack(kernel), y_cells, view, bias=bias, relu=relu)
+        correlate(cells, kernel[None, None], y_cells, view, bias=bias, relu=relu)
     else:
         # The columns of y are shared out among threads
         with one_blas_thread():

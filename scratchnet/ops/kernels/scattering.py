@@ -19,9 +19,9 @@ from numba import prange
 
 from scratchnet.ops.geometry import Pair, Window
 from scratchnet.ops.kernels.blocks import PANELS, ROWS, add_run, multiply
-from scratchnet.ops.kernels.correlation import pack
 from scratchnet.ops.kernels.jit import jit
 from scratchnet.ops.kernels.memory import empty, scratch
+from scratchnet.ops.kernels.panels import pack
 
 _LINES = 32  # of dx that a thread takes at a time
 _POSITIONS = 64  # of the output that are multiplied at once, or one line
@@ -37,7 +37,7 @@ def scattered_input_gradient(
 ) -> np.ndarray:
     """dx of `formulas.conv2d_input_gradient` with one group."""
     dx = empty((*input_shape[:3], kernel.shape[2]), dy.dtype)
-    packed = pack(np.ascontiguousarray(kernel.reshape(-1, kernel.shape[3]).T))
+    packed = pack(np.ascontiguousarray(kernel.reshape(-1, kernel.shape[3]).T)[None, None])
     pads = window.pad_rows[0], window.pad_columns[0]
     size = kernel.shape[0], kernel.shape[1]
     _scatter(dy, packed.reshape(-1), len(packed), dx, size, strides, dilation, pads)

@@ -42,6 +42,7 @@ from scratchnet.ops.kernels.blocks import (
 from scratchnet.ops.kernels.jit import jit
 from scratchnet.ops.kernels.kernel_gradient import chunks_and_groups
 from scratchnet.ops.kernels.memory import empty, scratch
+from scratchnet.ops.kernels.panels import Taps, pack
 from scratchnet.ops.kernels.patches import View
 from scratchnet.ops.kernels.transforms import two_sided
 
@@ -62,18 +63,16 @@ def winograd_correlate(
     rest: Pair = (0, 0),
     bias: np.ndarray | None = None,
     relu: bool = False,
+    turned: Taps | None = None,
     *,
     m: Pair,
 ) -> None:
-    """As `correlation.correlate` of nine neighbouring taps, with strides and step 1.
-
-    The kernel is in panels, as there, or (3, 3, C, F) as it is.
-    """
+    """As `correlation.correlate` of nine neighbouring taps, with strides and step 1."""
     channels, filters, width = x.shape[3], y.shape[3], lanes(x.dtype)
     u = empty((_entries(m), filters, channels), x.dtype)  # (u, v), panels of F, C, lanes
-    if kernel.ndim == 4:
-        apart = (width, filters, channels * filters)  # panels, channels, taps
-    else:
+    apart = (width, filters, channels * filters)  # panels, channels, taps
+    if turned:
+        kernel = pack(kernel, turned)
         apart = (9 * channels * width, width, channels * width)
     _map_kernel(kernel.reshape(-1), apart, u.reshape(-1), channels, m)
     terms = gcd(channels, _TERMS[prod(m)])

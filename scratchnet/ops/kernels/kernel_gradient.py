@@ -25,6 +25,7 @@ from scratchnet import config
 from scratchnet.ops.kernels.blocks import PANELS, ROWS_TOGETHER, multiply_transposed
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty, scratch
+from scratchnet.ops.kernels.panels import read_panels
 from scratchnet.ops.kernels.patches import (
     PAGE,
     Tiles,
@@ -36,11 +37,11 @@ from scratchnet.ops.kernels.patches import (
 )
 
 _POSITIONS = 96  # output positions of a tile
-_CHANNELS = 128  # of a part, at most
+_CHANNELS = 128  # of a part, at most; twice as many, and positions, where there is one tap
 _SUMS = 2**18  # bytes of the sums of a task, about: they shall stay in a core's own cache
 # Rows of dy that lie far apart fall on few places of a cache. So dy is packed from so many filters
 # on, where each row of it is used so often.
-_FILTERS, _USES = 64, 512
+_FILTERS, _USES = 64, 128
 _PARTIALS = 2**20  # bytes of all partial sums together, unless there would be too few
 _TASKS = 4  # at least, so that up to so many threads have work
 
@@ -64,13 +65,14 @@ def _plan(
 ) -> tuple[tuple[int, ...], np.ndarray, bool, Tiles, int, bool]:
     """(shape of the partial sums, and what the kernel takes behind them)."""
     kh, kw, channels, filters = kernel_shape
-    wide = kh * kw == 1 and channels >= 4 * _CHANNELS
-    of_part = _channels_of_a_part(channels, 2 * _CHANNELS if wide else _CHANNELS)
+    single = kh * kw == 1
+    of_part = _channels_of_a_part(channels, 2 * _CHANNELS if single else _CHANNELS)
     # Cells that are read once are best read in place, unless they lie too far from each other
     step = view.strides[1]
-    in_order = kh * kw == 1 and step * step * channels * itemsize <= PAGE
+    in_order = single and step * step * channels * itemsize <= PAGE
     apart = of_part % 32 == 0 and channels >= _CHANNELS and not in_order
-    tiles = tiles_of(view, shape, itemsize, _POSITIONS, of_part, of_part + 16 if apart else None)
+    positions = 2 * _POSITIONS if single and of_part >= _CHANNELS else _POSITIONS
+    tiles = tiles_of(view, shape, itemsize, positions, of_part, of_part + 16 if apart else None)
     taps = kh * kw * of_part
     packed = filters >= _FILTERS and taps >= _USES
     packed |= filters * itemsize % PAGE == 0 and channels >= 2 * _CHANNELS
@@ -139,20 +141,10 @@ def _kernel_gradient_tiles(dy, x, partial, cells, together, tiles, groups, packe
             beyond = start + (rows - 1) * filters + panels * width > len(d_rows)
             aside = packed or beyond
             if aside:
-                for r in range(rows):
-                    row = d_rows[start + r * filters : start + (r + 1) * filters]
-                    for panel in range(first_panel, end_panel):
-                        to = ((panel - first_panel) * most + r) * width
-                        lane, numbers = d_panels[to : to + width], row[panel * width :]
-                        if len(numbers) >= width:
-                            for c in range(width):
-                                lane[c] = numbers[c]
-                        else:
-                            for c in range(len(numbers)):
-                                lane[c] = numbers[c]
-                            for c in range(len(numbers), width):
-                                lane[c] = 0
-            step, apart = (width, most * width) if aside else (filters, width)
+                first_row = np.full(1, start)
+                of_rows = (first_row, rows, filters, filters, 1)
+                read_panels(d_rows, of_rows, first_panel, end_panel, d_panels)
+            step, apart = (width, rows * width) if aside else (filters, width)
             panel = first_panel
             while panel < end_panel:
                 wide = panel + PANELS <= end_panel

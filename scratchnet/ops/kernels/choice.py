@@ -34,7 +34,7 @@ _AS_NEAR = {"winograd_2x2": 0, "winograd_2x4": 32, "winograd_4x4": 256}  # terms
 _TILES_AS_NEAR = {"winograd_2x2": 0, "winograd_2x4": 2048}  # the same for the kernel's gradient
 # Channels times filters for that: fewer are not worth transforming both images for 2×2 outputs, and
 # of many more than tiles there are the sums take longer than the products
-_SUMS, _SUMS_OF_TILE = 2**11, 2**9
+_SUMS, _SUMS_OF_TILE = 2**11, 2**10
 # To transform the kernel, and to read it transformed, takes as long as so many tiles
 _OF_KERNEL = 160
 _OF_RUN = 12

@@ -20,7 +20,8 @@ from scratchnet.ops.kernels.kernel_gradient import kernel_gradient
 from scratchnet.ops.kernels.linear import bias_add, bias_add_relu
 from scratchnet.ops.kernels.patches import forward_view
 from scratchnet.ops.kernels.scattering import scattered_input_gradient
-from scratchnet.ops.kernels.winograd import winograd_correlate, winograd_kernel_gradient
+from scratchnet.ops.kernels.winograd import winograd_correlate
+from scratchnet.ops.kernels.winograd_gradient import winograd_kernel_gradient
 
 
 def conv2d(

@@ -88,7 +88,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
     image, row = ones(1, 6, 6, 4), ones(8)
     kernel, few, square = ones(3, 3, 4, 8), ones(3, 3, 1, 16), ones(3, 3, 16, 16)
     one, few_channels = ones(3, 3, 4, 1), ones(4)
-    y, wide = ones(1, 4, 4, 8), ones(1, 6, 6, 16)
+    y, wide, tiled = ones(1, 4, 4, 8), ones(1, 6, 6, 16), ones(1, 20, 20, 16)
     depthwise, of_wide, cells = ones(3, 3, 4, 1), ones(3, 3, 16, 1), ones(1, 4, 4, 4)
     matrix, unusual = ones(2, 8), ones(4, 4, 16, 1)
     halves, whole, of_channels = ones(1, 3, 3, 4), (1, 6, 6, 4), (row, row, row)
@@ -158,7 +158,8 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         table = {
             "winograd": winograd(kernels.conv2d, wide, square),
             "winograd to its kernel": winograd(
-                kernels.conv2d_kernel_gradient, ones(1, 4, 4, 16), wide, square.shape
+                # So many tiles that they are cut into chunks
+                kernels.conv2d_kernel_gradient, tiled, ones(1, 22, 22, 16), square.shape
             ),
         } | table
     for activation in _ACTIVATIONS:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from scratchnet import config
 from scratchnet.ops import formulas, kernels
+from scratchnet.ops.kernels import correlation
 from scratchnet.ops.kernels.choice import WINOGRAD
+from tests.ops.threads import check_one_thread_and_two
 
 ODD = [0.0, -0.0, 1e-40, -1e-40, 3.0, -3.0, np.inf, -np.inf, np.nan]
 EPSILON = 1e-3
@@ -112,6 +114,46 @@ def test_convolution_and_bias_and_relu(
                 y = ops.conv2d_bias(x, kernel, *arguments)
                 assert y.dtype == expected.dtype
                 assert np.array_equal(y, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("channels", "filters", "size", "strides"),
+    [
+        (3, 64, 3, (1, 1)),
+        (2, 16, 5, (1, 1)),  # one panel
+        (3, 48, 7, (2, 2)),  # an odd number of them
+        (40, 32, 3, (1, 1)),  # sums of several chains, which are not written past the caches
+        (32, 24, 1, (1, 2)),  # in float32 not whole lines of it
+    ],
+)
+def test_results_written_past_the_caches_are_the_same(
+    monkeypatch, channels, filters, size, strides, dtype, with_bias, relu
+):
+    rng = np.random.default_rng(0)
+    x = some(rng, (4, 33, 31, channels), dtype)
+    x[0, 0, 0, 0], x[1, 3, 4, 0] = np.nan, np.inf
+    kernel = some(rng, (size, size, channels, filters), dtype)
+    bias = some(rng, (filters,), dtype) if with_bias else None
+
+    def compute():
+        if with_bias:
+            y = kernels.conv2d_bias(x, kernel, bias, strides, "same", relu=relu)
+        else:
+            y = kernels.conv2d(x, kernel, strides, "same")
+        assert y.nbytes >= 2**16  # so much is aligned
+        return [y]
+
+    with config.using_convolution_algorithm("blocks"), np.errstate(all="ignore"):
+        [expected] = compute()
+        monkeypatch.setattr(correlation, "STREAMED", 0)
+        [got] = compute()
+        assert np.array_equal(got, expected, equal_nan=True)
+        assert np.array_equal(np.signbit(got), np.signbit(expected))
+        x[np.isnan(x)] = 0
+        check_one_thread_and_two(lambda: [np.nan_to_num(y) for y in compute()])
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,6 @@ panel, rows that are neighbours in a line share loads instead: `ops.kernels.line
 Lanes may also be channels of a depthwise convolution, or neighbours in a line of one channel. Then
 each has a P of its own: `multiply_own` and `multiply_own_transposed` take P[r, k] of lane c from
 x[positions[r] + cells[k] + c].
-
-`add_run` adds neighbours to neighbours, however few: the lanes beyond the last are masked.
 """
 
 from __future__ import annotations
@@ -175,6 +173,31 @@ def _multiply_own_transposed(  # type: ignore[no-untyped-def]
 _multiply_own_transposed_wide = _of_panels(_multiply_own_transposed)
 
 
+def sums_of_runs(
+    block: Block, panels: int, values: list[ir.Value]
+) -> tuple[list[ir.Value], list[list[ir.Value]]]:
+    """(the addresses of the rows of y, the sums of each panel): what `multiply` adds up.
+
+    The values are those of its arguments up to `targets`.
+    """
+    x, positions, row, runs, first, end, length, w, start, apart, y, targets = values
+    patches, outputs = block.rows(x, positions, row), block.rows(y, targets, row)
+    zero = ir.Constant(length.type, 0)
+
+    def add_run(j: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
+        begin = block.entry(runs, j)
+        begins = [block.at(patch, begin) for patch in patches]
+
+        def factors(i: ir.Value) -> list[ir.Value]:
+            return [block.at(patch, i) for patch in begins]
+
+        return block.sums(zero, length, state, block.count, factors, _UNROLLED)
+
+    vectors = block.places(block.at(w, start), apart, panels)
+    state = loop(block.builder, first, end, 1, [*vectors, *block.zeros(panels)], add_run)
+    return outputs, [state[panels + panel :: panels] for panel in range(panels)]
+
+
 def _compiled_multiply(panels: int) -> Callable[..., Any]:
     @intrinsic
     def compiled_multiply(  # type: ignore[no-untyped-def]
@@ -185,28 +208,12 @@ def _compiled_multiply(panels: int) -> Callable[..., Any]:
         signature = types.void(x, positions, integer, *of_runs, *of_w, y, targets, types.b1)
 
         def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            x, positions, row, runs, first, end, length, w, start, apart, y, targets, add = (
-                arrays_as_addresses(context, builder, signature.args, values)
-            )
+            *values, add = arrays_as_addresses(context, builder, signature.args, values)
             block = Block(context, builder, signature.args[0])
-            patches, outputs = block.rows(x, positions, row), block.rows(y, targets, row)
-            zero = ir.Constant(length.type, 0)
-
-            def add_run(j: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
-                begin = block.entry(runs, j)
-                begins = [block.at(patch, begin) for patch in patches]
-
-                def factors(i: ir.Value) -> list[ir.Value]:
-                    return [block.at(patch, i) for patch in begins]
-
-                return block.sums(zero, length, state, block.count, factors, _UNROLLED)
-
-            vectors = block.places(block.at(w, start), apart, panels)
-            state = loop(builder, first, end, 1, [*vectors, *block.zeros(panels)], add_run)
-            for panel in range(panels):
-                offset = ir.Constant(start.type, panel * block.vector.count)
-                places = [block.at(output, offset) for output in outputs]
-                block.put(places, state[panels + panel :: panels], add)
+            outputs, sums = sums_of_runs(block, panels, values)
+            for panel, of_panel in enumerate(sums):
+                offset = ir.Constant(ir.IntType(64), panel * block.vector.count)
+                block.put([block.at(output, offset) for output in outputs], of_panel, add)
             return context.get_dummy_value()
 
         return signature, generate
@@ -291,37 +298,6 @@ def _compiled_multiply_transposed(
     return compiled_multiply_transposed
 
 
-def _add_run(y, start, numbers, first, count):  # type: ignore[no-untyped-def]
-    """y[start + i] += numbers[first + i] for i < count."""
-    y[start : start + count] += numbers[first : first + count]
-
-
-def _compiled_add_run() -> Callable[..., Any]:
-    @intrinsic
-    def compiled_add_run(typing, y, start, numbers, first, count):  # type: ignore[no-untyped-def]
-        signature = types.void(y, types.intp, numbers, types.intp, types.intp)
-
-        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            y, start, numbers, first, count = arrays_as_addresses(
-                context, builder, signature.args, values
-            )
-            block = Block(context, builder, signature.args[0])
-
-            def add(i: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
-                into, of = state
-                block.add_some(into, of, block.some(builder.sub(count, i)))
-                return [block.at(into, block.count), block.at(of, block.count)]
-
-            zero = ir.Constant(count.type, 0)
-            state = [block.at(y, start), block.at(numbers, first)]
-            loop(builder, zero, count, block.vector.count, state, add)
-            return context.get_dummy_value()
-
-        return signature, generate
-
-    return compiled_add_run
-
-
 def _compiled_matrices(panels: int) -> Callable[..., Any]:
     @intrinsic
     def compiled_matrices(typing, a, a0, a_row, depth, b, b0, b_apart, c, c0, c_row, add):  # type: ignore[no-untyped-def]
@@ -357,7 +333,7 @@ if numba.config.DISABLE_JIT:
     _matrices, _wide_matrices = _multiply_matrices, _multiply_matrices_wide
     _transposed_block, _wide_transposed_block = _multiply_transposed, _multiply_transposed_wide
     _together, _wide_together = _multiply_together, _multiply_together_wide
-    _own_block, _wide_own_block, add_run = _multiply_own, _multiply_own_wide, _add_run
+    _own_block, _wide_own_block = _multiply_own, _multiply_own_wide
     _own_transposed, _wide_own_transposed = _multiply_own_transposed, _multiply_own_transposed_wide
 else:
     _block, _wide_block = map(_compiled_multiply, (1, PANELS))
@@ -366,7 +342,6 @@ else:
     _together, _wide_together = (
         _compiled_multiply_transposed(panels, together=True) for panels in (1, PANELS)
     )
-    add_run = _compiled_add_run()
     _own_block, _wide_own_block = map(_compiled_multiply_own, (1, PANELS))
     _own_transposed, _wide_own_transposed = (
         _compiled_multiply_transposed(panels, own=True) for panels in (1, PANELS)

@@ -27,7 +27,8 @@ from numba import prange
 
 from scratchnet import config
 from scratchnet.ops.geometry import Pair, Window
-from scratchnet.ops.kernels.blocks import PANELS, ROWS, multiply
+from scratchnet.ops.kernels.biased_blocks import STREAMED, multiply_biased, wait_for_stores
+from scratchnet.ops.kernels.blocks import PANELS, ROWS, lanes, multiply
 from scratchnet.ops.kernels.jit import jit
 from scratchnet.ops.kernels.line_blocks import LINE, LINE_TAPS, multiply_line
 from scratchnet.ops.kernels.memory import clear, empty, scratch
@@ -134,10 +135,14 @@ def correlate(
     """
     matrix = matrix_of(kernel.shape, turned)
     of_runs, of_tiles, in_lines = _plan(view, x.shape, x.itemsize, y.shape[3], config.threads())
-    if bias is None:
-        bias = np.empty(0, x.dtype)
-    w = kernel.reshape(-1)
-    _correlate(x, w, matrix, y, *of_runs, *of_tiles, step, rest, in_lines, bias, relu)
+    one_chain = len(of_runs[0]) <= of_runs[2] and y.shape[3] % lanes(x.dtype) == 0
+    streamed = one_chain and step == (1, 1) and y.nbytes >= STREAMED
+    in_lines &= not streamed
+    biased = streamed or (one_chain and bias is not None and not in_lines)
+    if bias is None:  # to add -0 changes no number
+        bias = np.full(y.shape[3] if streamed else 0, -0.0, x.dtype)
+    w, how = kernel.reshape(-1), (in_lines, biased, streamed)
+    _correlate(x, w, matrix, y, *of_runs, *of_tiles, step, rest, *how, bias, relu)
 
 
 @lru_cache(maxsize=1024)
@@ -206,8 +211,9 @@ def _shared_out(
 
 
 def _correlate_tiles(  # type: ignore[no-untyped-def]
-    x, w, matrix, y, runs, length, several, tiles, shares, groups, step, rest, in_lines, bias, relu
-):
+    x, w, matrix, y, runs, length, several, tiles, shares, groups, step, rest,
+    in_lines, biased, streamed, bias, relu
+):  # fmt: skip
     width, depth = 64 // x.itemsize, len(runs) * length
     lines, panels = len(x) * tiles.image_lines, (y.shape[3] + width - 1) // width
     count = (lines + tiles.lines - 1) // tiles.lines
@@ -220,13 +226,14 @@ def _correlate_tiles(  # type: ignore[no-untyped-def]
         for tile in range(share * count // shares, (share + 1) * count // shares):
             begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
             of_group = (of_panels, first_panel, end_panel)
-            of_terms = (runs, length, several, tiles, step, rest, in_lines)
+            of_terms = (runs, length, several, tiles, step, rest, in_lines, biased, streamed)
             _correlate_tile(x, of_tile, begin, end, *of_group, y, *of_terms, bias, relu)
 
 
 def _correlate_one_tile(  # type: ignore[no-untyped-def]
     x, of_tile, begin, end, w, first_panel, end_panel, y,
-    runs, length, several, tiles, step, rest, in_lines, bias, relu
+    runs, length, several, tiles, step, rest,
+    in_lines, biased, streamed, bias, relu
 ):  # fmt: skip
     # Output lines from `begin` to `end`, of the panels from `first_panel` to `end_panel`
     filters, out = y.shape[3], y.reshape(-1)
@@ -262,7 +269,11 @@ def _correlate_one_tile(  # type: ignore[no-untyped-def]
             run_end = min(len(runs), run + several)
             start = ((panel - first_panel) * depth + run * length) * width
             terms = (runs, run, run_end, length, w, start, apart)
-            if (panel + 1) * width <= filters:
+            if biased:
+                into, biases = out[panel * width :], bias[panel * width :]
+                how = (biases, relu, streamed, wide)
+                multiply_biased(source, positions, *terms, into, targets, *how)
+            elif (panel + 1) * width <= filters:
                 into = out[panel * width :]
                 multiply(source, positions, *terms, into, targets, run > 0, wide)
             else:
@@ -274,6 +285,10 @@ def _correlate_one_tile(  # type: ignore[no-untyped-def]
         for r in range(aside, count):
             for c in range(filters - f):
                 out[targets[r] + f + c] = edge[(r - aside) * width + c]
+    if streamed:
+        wait_for_stores()
+    if biased:
+        return
     if len(bias) and first_panel == 0 and end_panel == panels:  # the rows of y are neighbours
         biases, last = repeated(bias, bias), targets[0] + count * filters
         for start in range(targets[0], last, len(biases)):

@@ -61,6 +61,13 @@ class Block:
         done = self.builder.store(value, pointer)
         done.align = self.vector.element.get_abi_alignment(self.context.target_data)
 
+    def stream(self, value: ir.Value, address: ir.Value) -> None:
+        """Store past the caches, to a whole line of them."""
+        pointer = self.builder.bitcast(address, self.vector.as_pointer())
+        done = self.builder.store(value, pointer, align=WIDTH)
+        uncached = self.builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
+        done.set_metadata("nontemporal", uncached)
+
     def some(self, count: ir.Value) -> ir.Value:
         """A mask of the first lanes."""
         index = ir.VectorType(ir.IntType(32), self.vector.count)
@@ -97,11 +104,12 @@ class Block:
 
     def spread(self, address: ir.Value) -> ir.Value:
         """The entry at the address in each lane."""
+        return self.in_all_lanes(self.builder.load(address))
+
+    def in_all_lanes(self, number: ir.Value) -> ir.Value:
         builder, undefined = self.builder, ir.Constant(self.vector, ir.Undefined)
         index = ir.VectorType(ir.IntType(32), self.vector.count)
-        one = builder.insert_element(
-            undefined, builder.load(address), ir.Constant(ir.IntType(32), 0)
-        )
+        one = builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
         return builder.shuffle_vector(one, undefined, ir.Constant(index, [0] * index.count))
 
     def term(

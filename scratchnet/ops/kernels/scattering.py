@@ -14,14 +14,21 @@ Traffic: dy is read (KH − 1)·d/s lines more than once for each tile of `_LINE
 
 from __future__ import annotations
 
+from typing import Any
+
+import numba
 import numpy as np
+from llvmlite import ir
 from numba import prange
+from numba.core import types
+from numba.extending import intrinsic
 
 from scratchnet.ops.geometry import Pair, Window
-from scratchnet.ops.kernels.blocks import PANELS, ROWS, add_run, multiply
+from scratchnet.ops.kernels.blocks import PANELS, ROWS, multiply
 from scratchnet.ops.kernels.jit import jit
 from scratchnet.ops.kernels.memory import empty, scratch
 from scratchnet.ops.kernels.panels import pack
+from scratchnet.ops.kernels.registers import Block, arrays_as_addresses, loop
 
 _LINES = 32  # of dx that a thread takes at a time
 _POSITIONS = 64  # of the output that are multiplied at once, or one line
@@ -42,6 +49,37 @@ def scattered_input_gradient(
     size = kernel.shape[0], kernel.shape[1]
     _scatter(dy, packed.reshape(-1), len(packed), dx, size, strides, dilation, pads)
     return dx
+
+
+def _add_run(y, start, numbers, first, count):  # type: ignore[no-untyped-def]
+    """y[start + i] += numbers[first + i] for i < count: lanes beyond the last are masked."""
+    y[start : start + count] += numbers[first : first + count]
+
+
+def _compiled_add_run() -> Any:
+    @intrinsic
+    def compiled_add_run(typing, y, start, numbers, first, count):  # type: ignore[no-untyped-def]
+        signature = types.void(y, types.intp, numbers, types.intp, types.intp)
+
+        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
+            y, start, numbers, first, count = arrays_as_addresses(
+                context, builder, signature.args, values
+            )
+            block = Block(context, builder, signature.args[0])
+
+            def add(i: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
+                into, of = state
+                block.add_some(into, of, block.some(builder.sub(count, i)))
+                return [block.at(into, block.count), block.at(of, block.count)]
+
+            zero = ir.Constant(count.type, 0)
+            state = [block.at(y, start), block.at(numbers, first)]
+            loop(builder, zero, count, block.vector.count, state, add)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return compiled_add_run
 
 
 def _scatter_lines(dy, w, panels, dx, size, strides, dilation, pads):  # type: ignore[no-untyped-def]
@@ -95,7 +133,8 @@ def _scatter_lines(dy, w, panels, dx, size, strides, dilation, pads):  # type: i
                         skipped = max(0, -j)
                         used = max(skipped, min(together, columns - j))
                         cell, place = (j + skipped) * channels, patch + (b + skipped) * channels
-                        add_run(line, cell, products, place, (used - skipped) * channels)
+                        _add(line, cell, products, place, (used - skipped) * channels)
 
 
+_add = _add_run if numba.config.DISABLE_JIT else _compiled_add_run()
 _scatter = jit(_scatter_lines, work=20)

@@ -27,8 +27,8 @@ from scratchnet.ops.kernels.memory import empty, scratch
 from scratchnet.ops.kernels.patches import View
 from scratchnet.ops.kernels.winograd import entries_of, map_input, of_sizes, read_cells, tiles_of
 
-_CHANNELS = 64  # of a part, at most
-_SUMS = 2**19  # bytes of the sums of a task, about
+_CHANNELS = 128  # of a part, at most
+_SUMS = 3 * 2**19  # bytes of the sums of a task, about
 _MAPPED = 2**20  # bytes of the mapped cells of x and dy, about
 _ADDED = 96  # tiles whose products are added in one chain, at most
 

@@ -85,7 +85,7 @@ def test_kernels_of_2x2_outputs_are_exact_on_small_integers(threads, case):
     ("shape", "filters"),
     [
         ((2, 17, 16, 256), 208),  # parts of channels, groups of filters, blocks of tiles
-        ((1, 9, 8, 80), 32),  # parts of one panel
+        ((1, 9, 8, 176), 32),  # parts of one panel
         ((3, 16, 15, 16), 16),  # chunks of tiles
     ],
 )

@@ -15,6 +15,7 @@ from scratchnet.ops.geometry import Pair, window2d
 from scratchnet.ops.kernels.jit import jit, ready, served
 from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.reductions import largest_cells, sum_cells
+from scratchnet.ops.kernels.window_blocks import AVERAGE, LARGEST, pool_windows
 
 _MANY = 16  # channels from which on loops over them are long enough
 
@@ -27,7 +28,7 @@ def max_pool2d(
     if not (served(x) and x.ndim == 4):
         return formulas.max_pool2d(x, pool_size, strides, padding)
     y = empty((len(x), *output, x.shape[-1]), x.dtype.newbyteorder("="))
-    _max_forward(ready(x), y, *numbers)
+    pool_windows(ready(x), y, numbers, LARGEST)
     return y
 
 
@@ -56,7 +57,7 @@ def average_pool2d(
     if not (served(x) and x.ndim == 4):
         return formulas.average_pool2d(x, pool_size, strides, padding)
     y = empty((len(x), *output, x.shape[-1]), x.dtype.newbyteorder("="))
-    _average_forward(ready(x), y, *numbers)
+    pool_windows(ready(x), y, numbers, AVERAGE)
     return y
 
 
@@ -125,35 +126,6 @@ def _geometry(
     return window.output, (*pool_size, *strides, window.pad_rows[0], window.pad_columns[0])
 
 
-def _max_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]
-    images, height, width, channels = x.shape
-    _, oh, ow, _ = y.shape
-    one = x.dtype.type(min(channels, 1))
-    x_rows, y_rows = x.reshape(images * height, -1), y.reshape(images * oh, -1)
-    for row in prange(images * oh):
-        n, p = divmod(np.int64(row), oh)
-        # The maxima of the columns first: a loop over a whole row of x, whatever the channels
-        i0, i1 = max(p * sh - top, 0), min(p * sh - top + kh, height)
-        line = x_rows[n * height + i0].copy()
-        for i in range(i0 + 1, i1):
-            values = x_rows[n * height + i]
-            for k in range(width * channels):
-                value, before = values[k], line[k]
-                # A NaN is never below anything, so it stays once it is there
-                line[k] = one * (before if (value <= before) | (before != before) else value)
-        for q in range(ow):
-            j0, j1 = max(q * sw - left, 0), min(q * sw - left + kw, width)
-            best = y_rows[row, q * channels : (q + 1) * channels]
-            first = line[j0 * channels : (j0 + 1) * channels]
-            for c in range(channels):  # `best[:] = first` takes seconds to compile
-                best[c] = first[c]
-            for j in range(j0 + 1, j1):
-                values = line[j * channels : (j + 1) * channels]
-                for c in range(channels):
-                    value, before = values[c], best[c]
-                    best[c] = one * (before if (value <= before) | (before != before) else value)
-
-
 def _max_pool2d_backward(dy, x, dx, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]
     images, height, width, channels = x.shape
     _, oh, ow, _ = dy.shape
@@ -216,23 +188,6 @@ def _max_pool2d_backward_of_few(dy, x, dx, kh, kw, sh, sw, top, left):  # type: 
                             stays = (value <= best) | (best != best)
                             best, winner = best if stays else value, winner if stays else at
                     into[winner] += dy[n, p, q, c]
-
-
-def _average_pool2d(x, y, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]
-    images, height, width, channels = x.shape
-    _, oh, ow, _ = y.shape
-    for n in prange(images):
-        y[n] = 0
-        for p in range(oh):
-            for q in range(ow):
-                i0, i1 = max(p * sh - top, 0), min(p * sh - top + kh, height)
-                j0, j1 = max(q * sw - left, 0), min(q * sw - left + kw, width)
-                for i in range(i0, i1):
-                    for j in range(j0, j1):
-                        for c in range(channels):
-                            y[n, p, q, c] += x[n, i, j, c]
-                for c in range(channels):
-                    y[n, p, q, c] /= (i1 - i0) * (j1 - j0)
 
 
 def _average_pool2d_backward(dy, dx, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]
@@ -301,10 +256,8 @@ def _global_average_pool2d_backward(dy, dx):  # type: ignore[no-untyped-def]
                 target[c] = first[c]
 
 
-_max_forward = jit(_max_pool2d)
 _max_backward = jit(_max_pool2d_backward)
 _max_backward_of_few = jit(_max_pool2d_backward_of_few, work=4)
-_average_forward = jit(_average_pool2d)
 _average_backward = jit(_average_pool2d_backward)
 _global_max_forward = jit(_global_max_pool2d)
 _global_max_backward = jit(_global_max_pool2d_backward)

@@ -38,7 +38,8 @@ class Block:
         scalar = context.get_value_type(array.dtype)
         count = WIDTH * 8 // array.dtype.bitwidth
         self.vector, self.bits = ir.VectorType(scalar, count), array.dtype.bitwidth
-        self.count = ir.Constant(ir.IntType(64), count)
+        self.count, self._word = ir.Constant(ir.IntType(64), count), ir.IntType(32)
+        self._alignment = ir.Constant(self._word, scalar.get_abi_alignment(context.target_data))
         name = f"llvm.fmuladd.v{count}f{self.bits}"
         signature = ir.FunctionType(self.vector, [self.vector] * 3)
         self.fused = cgutils.get_or_insert_function(builder.module, signature, name)
@@ -79,28 +80,23 @@ class Block:
         bounds = self.builder.shuffle_vector(bound, bound, ir.Constant(index, [0] * index.count))
         return self.builder.icmp_signed("<", ir.Constant(index, list(range(index.count))), bounds)
 
-    def add_some(self, address: ir.Value, numbers: ir.Value, mask: ir.Value) -> None:
-        """Add as many of the numbers at an address to those at another as the mask says."""
-        pointer = self.vector.as_pointer()
-        word = ir.IntType(32)
-        align = ir.Constant(word, self.vector.element.get_abi_alignment(self.context.target_data))
-        name = f"v{self.vector.count}f{self.bits}.p0"
-        load = cgutils.get_or_insert_function(
-            self.builder.module,
-            ir.FunctionType(self.vector, [pointer, word, mask.type, self.vector]),
-            f"llvm.masked.load.{name}",
-        )
-        store = cgutils.get_or_insert_function(
-            self.builder.module,
-            ir.FunctionType(ir.VoidType(), [self.vector, pointer, word, mask.type]),
-            f"llvm.masked.store.{name}",
-        )
-        place, source = (self.builder.bitcast(each, pointer) for each in (address, numbers))
-        zero = ir.Constant(self.vector, None)
-        before, more = (
-            self.builder.call(load, [each, align, mask, zero]) for each in (place, source)
-        )
-        self.builder.call(store, [self.builder.fadd(before, more), place, align, mask])
+    def load_some(self, address: ir.Value, mask: ir.Value) -> ir.Value:
+        """The numbers at an address that the mask says, zeros in the other lanes."""
+        kinds = [self.vector.as_pointer(), self._word, mask.type, self.vector]
+        load = self._masked("load", ir.FunctionType(self.vector, kinds))
+        place, nothing = self.builder.bitcast(address, kinds[0]), ir.Constant(self.vector, None)
+        return self.builder.call(load, [place, self._alignment, mask, nothing])
+
+    def store_some(self, value: ir.Value, address: ir.Value, mask: ir.Value) -> None:
+        """Write as many lanes as the mask says."""
+        kinds = [self.vector, self.vector.as_pointer(), self._word, mask.type]
+        store = self._masked("store", ir.FunctionType(ir.VoidType(), kinds))
+        place = self.builder.bitcast(address, kinds[1])
+        self.builder.call(store, [value, place, self._alignment, mask])
+
+    def _masked(self, what: str, kind: ir.FunctionType) -> ir.Function:
+        name = f"llvm.masked.{what}.v{self.vector.count}f{self.bits}.p0"
+        return cgutils.get_or_insert_function(self.builder.module, kind, name)
 
     def spread(self, address: ir.Value) -> ir.Value:
         """The entry at the address in each lane."""

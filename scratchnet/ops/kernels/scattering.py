@@ -69,7 +69,9 @@ def _compiled_add_run() -> Any:
 
             def add(i: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
                 into, of = state
-                block.add_some(into, of, block.some(builder.sub(count, i)))
+                mask = block.some(builder.sub(count, i))
+                total = builder.fadd(block.load_some(into, mask), block.load_some(of, mask))
+                block.store_some(total, into, mask)
                 return [block.at(into, block.count), block.at(of, block.count)]
 
             zero = ir.Constant(count.type, 0)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet import ops
+from scratchnet import activations, ops
 from scratchnet.layers.affine import AffineLayer
 from scratchnet.layers.layer import Saved, Shape
 from scratchnet.layers.low_rank import refuse_adapters
 from scratchnet.layers.windows import SlidingKernel, as_given, as_images, positive
+from scratchnet.ops.formulas.fused import Normalization
 from scratchnet.ops.geometry import Pair
+
+if TYPE_CHECKING:
+    from scratchnet.layers.normalization import BatchNormalization
+    from scratchnet.layers.pooling import MaxPooling2D
 
 
 class _Convolution(SlidingKernel, AffineLayer):
@@ -125,6 +130,37 @@ class Conv2D(_Convolution):
             return super().apply_kernels_and_bias(x, bias, relu)  # a subclass has its own
         arguments = *self.geometry, self.groups
         return ops.conv2d_bias(x, self.kernel.value, bias, *arguments, relu=relu), x
+
+    def compute(
+        self,
+        x: Any,
+        training: bool,
+        *,
+        pool: MaxPooling2D | None = None,
+        normalization: BatchNormalization | None = None,
+        **options: Any,
+    ) -> Any:
+        """With `pool`, what that layer makes of the output, or of what the normalization, with its
+        options, makes of it."""
+        if pool is None:
+            return super().compute(x, training, **options)
+        numbers = normalization.numbers_of_images(training) if normalization else None
+        plain = self.one_pass or self.activation is activations.linear
+        if not plain or self.bias is None or bool(numbers) != bool(normalization):
+            y = super().compute(x, training)
+            if normalization is None:
+                return pool.compute(y, training)
+            return normalization.compute(y, training, pool=pool, **options)
+        return ops.conv2d_bias_max_pool2d(
+            x,
+            self.kernel.value,
+            self.bias.value,
+            *self.geometry,
+            self.groups,
+            relu=self.one_pass,
+            pooling=pool.geometry,
+            normalization=Normalization(*numbers, **options) if numbers else None,
+        )
 
 
 class Conv1D(_Convolution):

@@ -128,16 +128,21 @@ class BatchNormalization(ScaleAndShiftLayer):
         self, x: Any, training: bool, *, pool: MaxPooling2D | None = None, **options: Any
     ) -> Any:
         """With `pool`, what that layer makes of the output."""
-        uses_batch = training and self.trainable and x.size > 0
-        if pool is None or uses_batch or self.axis not in (-1, 3):
+        numbers = self.numbers_of_images(training)
+        if pool is None or numbers is None:
             y = super().compute(x, training, **options)
             return y if pool is None else pool.compute(y, training)
-        statistics = self.moving_mean.value, self.moving_variance.value
-        weights = array_of(self.gamma), array_of(self.beta)
-        y = ops.batch_normalization_max_pool2d(
-            widened(x), *statistics, *weights, self.epsilon, *pool.geometry, **options
-        )
+        y = ops.batch_normalization_max_pool2d(widened(x), *numbers, *pool.geometry, **options)
         return y.astype(self.dtype, copy=False)
+
+    def numbers_of_images(
+        self, training: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None, float] | None:
+        """μ, σ², γ, β and ε of images, None where they are another batch's or axis's every time."""
+        if (training and self.trainable) or self.axis not in (-1, 3):
+            return None
+        statistics = self.moving_mean.value, self.moving_variance.value
+        return *statistics, array_of(self.gamma), array_of(self.beta), self.epsilon
 
     def backward(
         self, dy: np.ndarray, saved: Saved, needs_dx: bool = True

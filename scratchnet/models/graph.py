@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from scratchnet.layers import (
     Activation,
     Add,
     BatchNormalization,
+    Conv2D,
     InputLayer,
     Layer,
     MaxPooling2D,
@@ -283,28 +284,48 @@ class Graph:
 
 
 def _pooled(steps: list[Step], readers: Counter[int]) -> list[Step]:
-    """The steps, with a batch normalisation and the max-pooling that alone reads it as one.
+    """The steps, with a max-pooling and what alone it reads as one step.
 
-    That never writes what would be pooled (`ops.formulas.fused`).
+    That is a convolution, a batch normalisation, or both, which then never write what would be
+    pooled (`ops.formulas.fused`).
     """
-    merged: list[Step] = []
-    normalized: dict[int, int] = {}  # by the slot of its output, where a step stands in `merged`
+    merged: list[Step | None] = []
+    made_by: dict[int, int] = {}  # by the slot of an output, where its step stands in `merged`
+
+    def before(step: Step, kind: type[Layer]) -> int | None:
+        """Where the step stands that only this one reads, of the same mode, if it is of a kind."""
+        place = made_by.get(step.inputs[0]) if len(step.inputs) == 1 else None
+        found = None if place is None else merged[place]
+        if found is None or type(found.node.layer) is not kind or readers[step.inputs[0]] != 1:
+            return None
+        alike = found.node.layer.dtype == step.node.layer.dtype in ("float32", "float64")
+        return place if alike and found.node.training == step.node.training else None
+
     for step in steps:
-        layer = step.node.layer
-        place = normalized.get(step.inputs[0]) if type(layer) is MaxPooling2D else None
-        exact = layer.dtype in ("float32", "float64")
-        if exact and place is not None and merged[place].node.layer.dtype == layer.dtype:
-            before = merged[place]
-            merged[place] = before._replace(
-                options=before.options | {"pool": layer},
-                outputs=step.outputs,
-                last_uses=[*before.last_uses, *step.last_uses],
-            )
-            continue
-        if type(layer) is BatchNormalization and readers[step.outputs[0]] == 1:
-            normalized[step.outputs[0]] = len(merged)
+        if type(step.node.layer) is MaxPooling2D:
+            options: dict[str, Any] = {"pool": step.node.layer}
+            parts, place = [step], before(step, BatchNormalization)
+            if place is not None:
+                normalization = cast(Step, merged[place])
+                parts = [normalization, step]
+                convolution = before(normalization, Conv2D)
+                if convolution is not None:
+                    merged[place], place = None, convolution
+                    options |= {"normalization": normalization.node.layer, **normalization.options}
+            else:
+                place = before(step, Conv2D)
+            if place is not None:
+                first = cast(Step, merged[place])
+                last_uses = [slot for part in (first, *parts) for slot in part.last_uses]
+                merged[place] = first._replace(
+                    options=first.options | options,
+                    outputs=step.outputs,
+                    last_uses=list(dict.fromkeys(last_uses)),
+                )
+                continue
+        made_by |= {slot: len(merged) for slot in step.outputs}
         merged.append(step)
-    return merged
+    return [step for step in merged if step is not None]
 
 
 def _is_plain_relu(layer: Layer) -> bool:

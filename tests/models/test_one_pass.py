@@ -174,6 +174,52 @@ def test_a_normalization_that_trains_in_its_call_is_pooled_after_it():
     assert np.allclose(model(X), ops.max_pool2d(z).reshape(len(X), -1))
 
 
+def convolved(normalized=True, relu=False, pool=layers.MaxPooling2D, **convolution):
+    """A convolution, a normalisation and a max-pooling, which predictions compute in one pass."""
+    x = layers.Input(X.shape[1:])
+    z = layers.Conv2D(32, 3, padding="same", **convolution)(x)
+    z = layers.BatchNormalization()(z) if normalized else z
+    z = layers.ReLU()(z) if relu else z
+    return sn.Model(x, layers.Flatten()(pool()(z)))
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "tanh"])
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize(("normalized", "relu"), [(False, False), (True, False), (True, True)])
+def test_predictions_pool_what_is_convolved(normalized, relu, use_bias, activation):
+    model = convolved(normalized, relu, activation=activation, use_bias=use_bias)
+    model.set_weights(
+        [RNG.uniform(-1, 1, w.shape) for w in model.get_weights()[:-1]]
+        + [np.abs(w) for w in model.get_weights()[-1:]]
+    )
+    assert len(model.graph._steps_of_outputs) == 2
+    y = X
+    for layer in model.layers[1:]:
+        y = layer(y)
+    assert np.array_equal(model.predict(X, verbose=0), y, equal_nan=True)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_convolution_is_pooled_after_a_normalization_that_may_train(training):
+    model, apart = convolved(), convolved(pool=lambda: DoesNothing())
+    apart.set_weights(model.get_weights())
+    assert np.array_equal(model(X, training=training), apart(X, training=training))
+    for one, two in zip(model.get_weights(), apart.get_weights(), strict=True):
+        assert np.array_equal(one, two)
+
+
+def test_a_convolution_that_another_layer_reads_too_is_written():
+    x = layers.Input(X.shape[1:])
+    z = layers.Conv2D(32, 3)(x)
+    model = sn.Model(x, [layers.MaxPooling2D()(z), layers.Flatten()(z)])
+    assert len(model.graph._steps_of_outputs) == steps(model)
+    y = layers.BatchNormalization()(z)
+    model = sn.Model(x, [layers.MaxPooling2D()(y), layers.Flatten()(z)])
+    assert len(model.graph._steps_of_outputs) == steps(model) - 1
+    expected = model.layers[-2](model.layers[2](model.layers[1](X)))
+    assert any(np.array_equal(part, expected) for part in model.predict(X, verbose=0))
+
+
 class Doubled(layers.MaxPooling2D):
     """A pooling with a forward pass of its own."""
 

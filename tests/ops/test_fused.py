@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scratchnet import config
 from scratchnet.ops import formulas, kernels
-from scratchnet.ops.kernels import correlation
+from scratchnet.ops.formulas.fused import Normalization
+from scratchnet.ops.kernels import correlation, pooled_convolution
 from scratchnet.ops.kernels.choice import WINOGRAD
 from tests.ops.threads import check_one_thread_and_two
 
@@ -154,6 +155,75 @@ def test_results_written_past_the_caches_are_the_same(
         assert np.array_equal(np.signbit(got), np.signbit(expected))
         x[np.isnan(x)] = 0
         check_one_thread_and_two(lambda: [np.nan_to_num(y) for y in compute()])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.tuples(st.integers(1, 3), st.integers(4, 40), st.integers(4, 20)),
+    channels=st.sampled_from([(1, 32), (3, 16), (2, 48), (5, 20), (40, 32)]),
+    geometry=st.sampled_from(
+        [
+            ((2, 2), None, "valid"),
+            ((2, 2), (2, 2), "same"),
+            ((2, 3), (2, 2), "same"),
+            ((3, 3), (2, 2), "valid"),
+            ((1, 2), None, "valid"),
+            ((4, 1), None, "valid"),
+        ]
+    ),
+    padding=st.sampled_from(["valid", "same"]),
+    strides=st.sampled_from([(1, 1), (1, 1), (2, 1)]),
+    relu=st.booleans(),
+    normalized=st.sampled_from([None, False, True]),
+    odd=st.booleans(),
+)
+def test_convolution_and_pooling(
+    dtype, seed, size, channels, geometry, padding, strides, relu, normalized, odd
+):
+    """The bits of the steps, wherever tiles end, and where an image holds a NaN or an infinity."""
+    rng = np.random.default_rng(seed)
+    x = some(rng, (*size, channels[0]), dtype, odd)
+    kernel, bias = some(rng, (3, 3, *channels), dtype), some(rng, (channels[1],), dtype)
+    normalization = None
+    if normalized is not None:
+        numbers = [some(rng, (channels[1],), dtype) for _ in range(4)]
+        numbers[1] **= 2
+        normalization = Normalization(*numbers, EPSILON, normalized)
+    with config.using_convolution_algorithm("blocks"), np.errstate(all="ignore"):
+        expected = kernels.conv2d_bias(x, kernel, bias, strides, padding, relu=relu)
+        fits = all(o >= k for o, k in zip(expected.shape[1:3], geometry[0], strict=True))
+        assume(fits or geometry[2] == "same")
+        if normalized is not None:
+            normalize = ("batch_normalization", "batch_normalization_relu")[normalized]
+            expected = getattr(kernels, normalize)(expected, *normalization[:5])
+        expected = kernels.max_pool2d(expected, *geometry)
+        arguments = strides, padding, (1, 1), 1, relu, geometry, normalization
+        for ops in (formulas, kernels):
+            y = ops.conv2d_bias_max_pool2d(x, kernel, bias, *arguments)
+            assert y.dtype == dtype
+            if ops is kernels:
+                assert np.array_equal(y, expected, equal_nan=True)
+            else:
+                same([y], [expected], dtype)
+
+
+@pytest.mark.parametrize("filters", [32, 48])
+def test_convolution_and_pooling_is_one_pass_of_the_same_bits_on_any_threads(monkeypatch, filters):
+    rng = np.random.default_rng(0)
+    x, kernel = some(rng, (6, 30, 28, 3), np.float32), some(rng, (3, 3, 3, filters), np.float32)
+    expected = kernels.max_pool2d(kernels.conv2d_bias(x, kernel, kernel[0, 0, 0], relu=True))
+
+    def no_other_way(*arguments, **options):
+        raise AssertionError("computed step by step")
+
+    monkeypatch.setattr(pooled_convolution, "conv2d_bias", no_other_way)
+
+    def compute():
+        return [kernels.conv2d_bias_max_pool2d(x, kernel, kernel[0, 0, 0], relu=True)]
+
+    check_one_thread_and_two(compute)
+    assert np.array_equal(compute()[0], expected)
 
 
 @pytest.mark.parametrize(

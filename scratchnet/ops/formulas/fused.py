@@ -10,6 +10,7 @@ Shapes, errors and sources are those of the steps, in `convolution`, `linear`, `
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -27,6 +28,19 @@ from scratchnet.ops.formulas.pooling import max_pool2d
 from scratchnet.ops.formulas.rectifiers import relu, relu_backward
 from scratchnet.ops.geometry import Pair
 
+Pooling = tuple[Pair, Pair | None, str]  # size, strides, padding
+
+
+class Normalization(NamedTuple):
+    """What `batch_normalization` does to each channel, and whether the result is rectified."""
+
+    mean: Channels
+    variance: Channels
+    gamma: Channels | None
+    beta: Channels | None
+    epsilon: float
+    relu: bool = False
+
 
 def conv2d_bias(
     x: Shaped[np.ndarray, "N H W C"],
@@ -41,6 +55,29 @@ def conv2d_bias(
     """y = x ∗ w + b, or with `relu` max(x ∗ w + b, 0); b: (F,)."""
     z = conv2d(x, kernel, strides, padding, dilation, groups)
     return bias_add_relu(z, bias, z) if relu else bias_add(z, bias, z)
+
+
+def conv2d_bias_max_pool2d(
+    x: Shaped[np.ndarray, "N H W C"],
+    kernel: Shaped[np.ndarray, "KH KW CG F"],
+    bias: Shaped[np.ndarray, " F"],
+    strides: Pair = (1, 1),
+    padding: str = "valid",
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    relu: bool = False,
+    pooling: Pooling = ((2, 2), None, "valid"),
+    normalization: Normalization | None = None,
+) -> Shaped[np.ndarray, "N PH PW F"]:
+    """The largest of each window of y = x ∗ w + b, or with `relu` of max(x ∗ w + b, 0).
+
+    Pooling: arguments of `max_pool2d`. With a normalization, of what that makes of y.
+    """
+    y = conv2d_bias(x, kernel, bias, strides, padding, dilation, groups, relu)
+    if normalization is None:
+        return max_pool2d(y, *pooling)
+    numbers, relu_after = normalization[:5], normalization.relu
+    return batch_normalization_max_pool2d(y, *numbers, *pooling, relu=relu_after)
 
 
 def dense_bias(

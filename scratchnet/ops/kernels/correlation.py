@@ -134,7 +134,7 @@ def correlate(
     rest are as they are by default.
     """
     matrix = matrix_of(kernel.shape, turned)
-    of_runs, of_tiles, in_lines = _plan(view, x.shape, x.itemsize, y.shape[3], config.threads())
+    of_runs, of_tiles, in_lines = plan(view, x.shape, x.itemsize, y.shape[3], config.threads())
     one_chain = len(of_runs[0]) <= of_runs[2] and y.shape[3] % lanes(x.dtype) == 0
     streamed = one_chain and step == (1, 1) and y.nbytes >= STREAMED
     in_lines &= not streamed
@@ -146,7 +146,7 @@ def correlate(
 
 
 @lru_cache(maxsize=1024)
-def _plan(
+def plan(
     view: View, shape: tuple[int, ...], itemsize: int, filters: int, threads: int
 ) -> tuple[tuple[np.ndarray, int, int], tuple[Tiles, int, int], bool]:
     """What a convolution of that shape does, in numbers: (of the runs, of the tiles, in lines)."""
@@ -225,18 +225,19 @@ def _correlate_tiles(  # type: ignore[no-untyped-def]
         of_tile = scratch(tiles.scratch, x)
         for tile in range(share * count // shares, (share + 1) * count // shares):
             begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
-            of_group = (of_panels, first_panel, end_panel)
+            of_group = (of_panels, first_panel, end_panel, y.reshape(-1), y.shape, 0)
             of_terms = (runs, length, several, tiles, step, rest, in_lines, biased, streamed)
-            _correlate_tile(x, of_tile, begin, end, *of_group, y, *of_terms, bias, relu)
+            correlate_tile(x, of_tile, begin, end, *of_group, *of_terms, bias, relu)
 
 
 def _correlate_one_tile(  # type: ignore[no-untyped-def]
-    x, of_tile, begin, end, w, first_panel, end_panel, y,
+    x, of_tile, begin, end, w, first_panel, end_panel, out, shape, base,
     runs, length, several, tiles, step, rest,
     in_lines, biased, streamed, bias, relu
 ):  # fmt: skip
-    # Output lines from `begin` to `end`, of the panels from `first_panel` to `end_panel`
-    filters, out = y.shape[3], y.reshape(-1)
+    # Output lines from `begin` to `end`, of the panels from `first_panel` to `end_panel`, of an
+    # array of that shape of which `out` has the numbers from `base` on
+    filters = shape[3]
     depth, width = len(runs) * length, 64 // x.itemsize
     panels, apart = (filters + width - 1) // width, depth * width
     count = (end - begin) * tiles.columns
@@ -244,7 +245,8 @@ def _correlate_one_tile(  # type: ignore[no-untyped-def]
     positions, targets = np.empty(rows, np.int64), np.empty(rows, np.int64)
     read_tile(x, begin, end, FIRST_CHANNEL, tiles, of_tile, positions)
     source = of_tile if tiles.copied else x.reshape(-1)
-    place_outputs(begin, end, tiles, y.shape, step, rest, targets)
+    place_outputs(begin, end, tiles, shape, step, rest, targets)
+    targets -= base
     # A last panel with unused lanes must not write beyond its filters: it has a place aside.
     # Where it is the only one, the next row overwrites what was too much, save at the end.
     aside = 0
@@ -306,5 +308,5 @@ def _add_bias(cells, biases, relu):  # type: ignore[no-untyped-def]
 
 
 _add = jit(_add_bias, parallel=False)
-_correlate_tile = jit(_correlate_one_tile, parallel=False)
+correlate_tile = jit(_correlate_one_tile, parallel=False)
 _correlate = jit(_correlate_tiles, work=50)

@@ -38,12 +38,8 @@ def batch_normalization_max_pool2d(
         return formulas.batch_normalization_max_pool2d(
             x, mean, variance, gamma, beta, epsilon, pool_size, strides, padding, relu
         )
-    with np.errstate(all="ignore"):
-        factor = 1 / np.sqrt(variance + variance.dtype.type(epsilon))
-        factor = factor if gamma is None else gamma * factor
-    shift = np.zeros_like(mean) if beta is None else beta
-    numbers = np.stack([mean, factor, shift]).astype(x.dtype.newbyteorder("="))
-    if not (np.isfinite(numbers).all() and factor.all()):  # order may be lost
+    numbers = numbers_of(x.dtype, mean, variance, gamma, beta, epsilon)
+    if numbers is None:
         normalize = batch_normalization_relu if relu else batch_normalization
         z = normalize(x, mean, variance, gamma, beta, epsilon)
         return max_pool2d(z, pool_size, strides, padding)
@@ -51,8 +47,26 @@ def batch_normalization_max_pool2d(
     window = window2d(x.shape[1:3], pool_size, strides, padding, (1, 1))
     y = empty((len(x), *window.output, x.shape[-1]), numbers.dtype)
     geometry = *pool_size, *strides, window.pad_rows[0], window.pad_columns[0]
-    mean, factor, shift = numbers
-    sign = np.sign(factor)  # s·(x − μ) = |s|·(x·sign − μ·sign), to the bit
-    numbers = np.stack([sign, mean * sign, factor * sign, shift])
     pool_windows(ready(x), y, geometry, NORMALIZED, numbers, 0 if relu else -np.inf)
     return y
+
+
+def numbers_of(
+    dtype: np.dtype,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    gamma: np.ndarray | None,
+    beta: np.ndarray | None,
+    epsilon: float,
+) -> np.ndarray | None:
+    """(sign of s, μ·sign, |s|, β) of each channel; None where the order of numbers may be lost."""
+    with np.errstate(all="ignore"):
+        factor = 1 / np.sqrt(variance + variance.dtype.type(epsilon))
+        factor = factor if gamma is None else gamma * factor
+    shift = np.zeros_like(mean) if beta is None else beta
+    numbers = np.stack([mean, factor, shift]).astype(dtype.newbyteorder("="))
+    if not (np.isfinite(numbers).all() and factor.all()):
+        return None
+    mean, factor, shift = numbers
+    sign = np.sign(factor)  # s·(x − μ) = |s|·(x·sign − μ·sign), to the bit
+    return np.stack([sign, mean * sign, factor * sign, shift])

@@ -96,6 +96,9 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
     table: dict[str, Callable[[], object]] = {
         "conv2d": lambda: kernels.conv2d_bias(image, kernel, row),
         "conv2d of whole panels": lambda: kernels.conv2d_bias(image, ones(3, 3, 4, 32), ones(32)),
+        "conv2d and max_pool2d": lambda: kernels.conv2d_bias_max_pool2d(
+            image, ones(3, 3, 4, 32), ones(32)
+        ),
         "conv2d to its kernel": lambda: kernels.conv2d_kernel_gradient(y, image, kernel.shape),
         "conv2d to its image": lambda: kernels.conv2d_input_gradient(y, kernel, whole),
         "conv2d with few filters": lambda: kernels.conv2d(image, one),

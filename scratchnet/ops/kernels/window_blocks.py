@@ -227,27 +227,37 @@ def _pool(x, y, kind, numbers, least, kh, kw, sh, sw, top, left):  # type: ignor
     images, height, width, channels = x.shape
     _, oh, ow, _ = y.shape
     cells, outputs = x.reshape(-1), y.reshape(-1)
-    # Windows of a line that reach beyond the image on neither side follow each other
-    first, end = (left + sw - 1) // sw, (width - kw + left) // sw + 1
-    apart = (sw * channels, width * channels, channels)
     for row in prange(images * oh):
         n, p = divmod(np.int64(row), oh)
         i0, i1 = max(p * sh - top, 0), min(p * sh - top + kh, height)
-        q = 0
-        while q < ow:
-            j0, j1 = max(q * sw - left, 0), min(q * sw - left + kw, width)
-            together = min(end, ow) - q if first <= q < end else 1
-            start, to = ((n * height + i0) * width + j0) * channels, (row * ow + q) * channels
-            of_windows = (start, (together, i1 - i0, j1 - j0), apart, channels, outputs, to)
-            if kind == LARGEST:
-                _largest_block(cells, *of_windows, numbers, least)
-            elif kind == AVERAGE:
-                _average_block(cells, *of_windows, numbers, least)
-            else:
-                _normalized_block(cells, *of_windows, numbers, least)
-            q += together
+        start, to = (n * height + i0) * width * channels, row * ow * channels
+        of_line = (i1 - i0, width, channels, outputs, to, ow, kw, sw, left)
+        pool_line(cells, start, *of_line, kind, numbers, least)
 
 
+def _pool_one_line(  # type: ignore[no-untyped-def]
+    x, start, rows, width, channels, y, to, windows, kw, sw, left, kind, numbers, least
+):
+    # So many windows, of so many rows of x from `start` on
+    # Those that reach beyond the image on neither side follow each other
+    first, end = (left + sw - 1) // sw, (width - kw + left) // sw + 1
+    apart = (sw * channels, width * channels, channels)
+    q = 0
+    while q < windows:
+        j0, j1 = max(q * sw - left, 0), min(q * sw - left + kw, width)
+        together = min(end, windows) - q if first <= q < end else 1
+        size = (together, rows, j1 - j0)
+        of_windows = (start + j0 * channels, size, apart, channels, y, to + q * channels)
+        if kind == LARGEST:
+            _largest_block(x, *of_windows, numbers, least)
+        elif kind == AVERAGE:
+            _average_block(x, *of_windows, numbers, least)
+        else:
+            _normalized_block(x, *of_windows, numbers, least)
+        q += together
+
+
+pool_line = jit(_pool_one_line, parallel=False)
 _pool_lines = jit(_pool)
 
 

@@ -1,0 +1,135 @@
+"""Convolution and the pooling of its result in one pass. Meaning: `ops.formulas.fused`.
+
+A tile of output lines (`ops.kernels.correlation`) stays in a core's own cache, and only the largest
+of each window is written, normalised if that is wanted (`ops.kernels.normalized_pooling`). That
+saves writing and reading the whole image. It is done where blocks compute the convolution and
+windows of one line do not reach into those of the next; elsewhere one step follows the other.
+
+Traffic: x and W are read and y is written once, as far as the caches hold a tile. FLOPs: those of
+the convolution.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from scratchnet import config
+from scratchnet.ops.formulas.fused import Normalization, Pooling
+from scratchnet.ops.geometry import Pair, conv2d_window, window2d
+from scratchnet.ops.kernels.blocks import lanes
+from scratchnet.ops.kernels.choice import choose
+from scratchnet.ops.kernels.convolution import conv2d_bias
+from scratchnet.ops.kernels.correlation import correlate_tile, plan
+from scratchnet.ops.kernels.jit import jit, ready, served
+from scratchnet.ops.kernels.memory import empty, scratch
+from scratchnet.ops.kernels.normalized_pooling import batch_normalization_max_pool2d, numbers_of
+from scratchnet.ops.kernels.panels import matrix_of, read_panels
+from scratchnet.ops.kernels.patches import forward_view
+from scratchnet.ops.kernels.pooling import max_pool2d
+from scratchnet.ops.kernels.window_blocks import LARGEST, NORMALIZED, pool_line
+
+
+def conv2d_bias_max_pool2d(
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    strides: Pair = (1, 1),
+    padding: str = "valid",
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    relu: bool = False,
+    pooling: Pooling = ((2, 2), None, "valid"),
+    normalization: Normalization | None = None,
+) -> np.ndarray:
+    """As `formulas.conv2d_bias_max_pool2d`."""
+    y = _in_one_pass(
+        x, kernel, bias, strides, padding, dilation, groups, relu, pooling, normalization
+    )
+    if y is not None:
+        return y
+    z = conv2d_bias(x, kernel, bias, strides, padding, dilation, groups, relu)
+    if normalization is None:
+        return max_pool2d(z, *pooling)
+    numbers, relu_after = normalization[:5], normalization.relu
+    return batch_normalization_max_pool2d(z, *numbers, *pooling, relu=relu_after)
+
+
+def _in_one_pass(
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    strides: Pair,
+    padding: str,
+    dilation: Pair,
+    groups: int,
+    relu: bool,
+    pooling: Pooling,
+    normalization: Normalization | None,
+) -> np.ndarray | None:
+    """y, or None where that is not possible."""
+    given = [a for a in normalization[:4] if a is not None] if normalization else []
+    filters = kernel.shape[-1]
+    if groups > 1 or not served(x, kernel, bias, *given) or filters % lanes(x.dtype):
+        return None
+    if any(a.shape != (filters,) for a in (bias, *given)):
+        return None
+    strides, dilation = (strides[0], strides[1]), (dilation[0], dilation[1])
+    window = conv2d_window(x.shape, kernel.shape, strides, padding, dilation, groups)
+    shape = len(x), *window.output
+    if choose("forward", shape, kernel.shape, strides, dilation, x.dtype) != "blocks":
+        return None
+    size, steps, pool_padding = pooling
+    steps = steps or size
+    of_pool = window2d(window.output, size, steps, pool_padding, (1, 1))
+    view = forward_view(kernel.shape[:2], window, strides, dilation)
+    of_runs, (tiles, shares, of_filters), _ = plan(
+        view, x.shape, x.itemsize, filters, config.threads()
+    )
+    tiles = tiles._replace(lines=tiles.lines // size[0] * size[0])
+    apart = size[0] == steps[0] and window.output[0] % size[0] == 0 and tiles.lines > 0
+    if not apart or of_filters > 1 or len(of_runs[0]) > of_runs[2]:
+        return None
+    numbers, least = np.empty((0, 0), x.dtype), -np.inf
+    if normalization is not None:
+        found = numbers_of(x.dtype, *normalization[:5])
+        if found is None:
+            return None
+        numbers, least = found, 0 if normalization.relu else -np.inf
+    y = empty((len(x), *of_pool.output, filters), x.dtype.newbyteorder("="))
+    kind = LARGEST if normalization is None else NORMALIZED
+    kernel = ready(kernel)
+    how = kind, numbers.reshape(-1), y.dtype.type(least)
+    geometry = size[0], size[1], steps[1], of_pool.pad_columns[0]
+    of_tiles = tiles, shares, (*shape, filters)
+    w, matrix = kernel.reshape(-1), matrix_of(kernel.shape)
+    _pooled(ready(x), w, matrix, y, *of_runs, *of_tiles, ready(bias), relu, *geometry, *how)
+    return y
+
+
+def _correlate_and_pool(  # type: ignore[no-untyped-def]
+    x, w, matrix, y, runs, length, several, tiles, shares, shape, bias, relu,
+    kh, kw, sw, left, kind, numbers, least
+):  # fmt: skip
+    width, depth = 64 // x.itemsize, len(runs) * length
+    _, height, columns, filters = shape
+    lines, panels = len(x) * height, filters // width
+    count = (lines + tiles.lines - 1) // tiles.lines
+    row = columns * filters
+    for share in prange(shares):
+        of_panels = scratch(panels * depth * width, x)
+        read_panels(w, matrix, 0, panels, of_panels)
+        of_tile, outputs = scratch(tiles.scratch, x), scratch(tiles.lines * row, x)
+        for tile in range(share * count // shares, (share + 1) * count // shares):
+            begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
+            of_group = (of_panels, 0, panels, outputs, shape, begin * row)
+            of_terms = (runs, length, several, tiles, (1, 1), (0, 0), False, True, False)
+            correlate_tile(x, of_tile, begin, end, *of_group, *of_terms, bias, relu)
+            for line in range(begin, end, kh):
+                n, p = divmod(line, height)
+                to = (n * y.shape[1] + p // kh) * y.shape[2] * filters
+                of_line = (kh, columns, filters, y.reshape(-1), to, y.shape[2], kw, sw, left)
+                pool_line(outputs, (line - begin) * row, *of_line, kind, numbers, least)
+
+
+_pooled = jit(_correlate_and_pool, work=50)

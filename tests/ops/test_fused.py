@@ -208,7 +208,7 @@ def test_convolution_and_pooling(
                 same([y], [expected], dtype)
 
 
-@pytest.mark.parametrize("filters", [32, 48])
+@pytest.mark.parametrize("filters", [16, 32, 48])
 def test_convolution_and_pooling_is_one_pass_of_the_same_bits_on_any_threads(monkeypatch, filters):
     rng = np.random.default_rng(0)
     x, kernel = some(rng, (6, 30, 28, 3), np.float32), some(rng, (3, 3, 3, filters), np.float32)

@@ -83,7 +83,7 @@ def _in_one_pass(
     steps = steps or size
     of_pool = window2d(window.output, size, steps, pool_padding, (1, 1))
     view = forward_view(kernel.shape[:2], window, strides, dilation)
-    of_runs, (tiles, shares, of_filters), _ = plan(
+    of_runs, (tiles, shares, of_filters), in_lines = plan(
         view, x.shape, x.itemsize, filters, config.threads()
     )
     tiles = tiles._replace(lines=tiles.lines // size[0] * size[0])
@@ -101,14 +101,14 @@ def _in_one_pass(
     kernel = ready(kernel)
     how = kind, numbers.reshape(-1), y.dtype.type(least)
     geometry = size[0], size[1], steps[1], of_pool.pad_columns[0]
-    of_tiles = tiles, shares, (*shape, filters)
+    of_tiles = tiles, shares, (*shape, filters), in_lines
     w, matrix = kernel.reshape(-1), matrix_of(kernel.shape)
     _pooled(ready(x), w, matrix, y, *of_runs, *of_tiles, ready(bias), relu, *geometry, *how)
     return y
 
 
 def _correlate_and_pool(  # type: ignore[no-untyped-def]
-    x, w, matrix, y, runs, length, several, tiles, shares, shape, bias, relu,
+    x, w, matrix, y, runs, length, several, tiles, shares, shape, in_lines, bias, relu,
     kh, kw, sw, left, kind, numbers, least
 ):  # fmt: skip
     width, depth = 64 // x.itemsize, len(runs) * length
@@ -123,7 +123,8 @@ def _correlate_and_pool(  # type: ignore[no-untyped-def]
         for tile in range(share * count // shares, (share + 1) * count // shares):
             begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
             of_group = (of_panels, 0, panels, outputs, shape, begin * row)
-            of_terms = (runs, length, several, tiles, (1, 1), (0, 0), False, True, False)
+            how = (in_lines, not in_lines, False)
+            of_terms = (runs, length, several, tiles, (1, 1), (0, 0), *how)
             correlate_tile(x, of_tile, begin, end, *of_group, *of_terms, bias, relu)
             for line in range(begin, end, kh):
                 n, p = divmod(line, height)

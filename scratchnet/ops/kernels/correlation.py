@@ -48,7 +48,7 @@ from scratchnet.ops.kernels.patches import (
 from scratchnet.ops.kernels.reductions import repeated
 
 _POSITIONS = 256  # output positions of a tile
-_PACKED = 2**18  # bytes of the panels of a group, about
+_PACKED = 5 * 2**17  # bytes of the panels of a group, about
 _PANELS = 4  # of a group, at least
 _TASKS = 4  # of a thread, at least
 _SCRATCH = 2**19  # bytes of cells that a tile reads, about

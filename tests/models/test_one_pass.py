@@ -174,11 +174,11 @@ def test_a_normalization_that_trains_in_its_call_is_pooled_after_it():
     assert np.allclose(model(X), ops.max_pool2d(z).reshape(len(X), -1))
 
 
-def convolved(normalized=True, relu=False, pool=layers.MaxPooling2D, **convolution):
+def convolved(normalized=True, relu=False, pool=layers.MaxPooling2D, mode=None, **convolution):
     """A convolution, a normalisation and a max-pooling, which predictions compute in one pass."""
     x = layers.Input(X.shape[1:])
     z = layers.Conv2D(32, 3, padding="same", **convolution)(x)
-    z = layers.BatchNormalization()(z) if normalized else z
+    z = layers.BatchNormalization()(z, training=mode) if normalized else z
     z = layers.ReLU()(z) if relu else z
     return sn.Model(x, layers.Flatten()(pool()(z)))
 
@@ -199,9 +199,10 @@ def test_predictions_pool_what_is_convolved(normalized, relu, use_bias, activati
     assert np.array_equal(model.predict(X, verbose=0), y, equal_nan=True)
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_a_convolution_is_pooled_after_a_normalization_that_may_train(training):
-    model, apart = convolved(), convolved(pool=lambda: DoesNothing())
+@pytest.mark.parametrize("training", [True, False, None])
+@pytest.mark.parametrize("mode", [True, False, None])
+def test_a_convolution_is_pooled_after_a_normalization_that_may_train(training, mode):
+    model, apart = convolved(mode=mode), convolved(mode=mode, pool=lambda: DoesNothing())
     apart.set_weights(model.get_weights())
     assert np.array_equal(model(X, training=training), apart(X, training=training))
     for one, two in zip(model.get_weights(), apart.get_weights(), strict=True):

@@ -357,6 +357,22 @@ def test_the_scratch_holds_the_cells_of_every_tile(
 
 @pytest.mark.parametrize(
     ("shape", "size", "filters"),
+    [((2, 31, 14, 144), 1, 80), ((1, 21, 11, 64), 3, 96), ((3, 40, 5, 256), 1, 72)],
+)
+def test_the_gradient_of_a_kernel_is_exact_where_the_last_tile_is_shorter(shape, size, filters):
+    """Many channels and filters: dy is packed, a tile at a time."""
+    rng = np.random.default_rng(0)
+    x, dy = (rng.integers(-4, 5, (*shape[:3], c)) for c in (shape[3], filters))
+    arguments = (size, size, shape[3], filters), (1, 1), "same"
+    with config.using_convolution_algorithm("blocks"):
+        got = kernels.conv2d_kernel_gradient(
+            dy.astype(np.float32), x.astype(np.float32), *arguments
+        )
+    assert np.array_equal(got, formulas.conv2d_kernel_gradient(dy, x, *arguments))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "filters"),
     [((10, 1, 1, 4096), 3, 16), ((2, 5, 5, 256), 3, 80), ((1, 3, 3, 512), 1, 300)],
 )
 def test_many_channels_of_few_cells_are_exact(shape, size, filters):

@@ -202,6 +202,8 @@ def _shared_out(
     count, wanted = -(-lines // tiles.lines), _TASKS * threads
     groups = -(-panels // max(_PANELS, min(panels, _PACKED // of_panel)))
     groups = max(groups, min(panels // _PANELS, -(-wanted // count)))
+    if groups > 1:  # equal work for all threads
+        groups = min(-(-groups // threads) * threads, -(-panels // PANELS))
     if count * groups < wanted:
         least = max(1, 4 * ROWS // tiles.columns)
         cut = max(least, tiles.lines * count * groups // wanted)
@@ -216,10 +218,12 @@ def _correlate_tiles(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     width, depth = 64 // x.itemsize, len(runs) * length
     lines, panels = len(x) * tiles.image_lines, (y.shape[3] + width - 1) // width
+    wide = (panels + PANELS - 1) // PANELS
     count = (lines + tiles.lines - 1) // tiles.lines
     for task in prange(groups * shares):
         group, share = task // shares, task % shares
-        first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
+        first_panel = group * wide // groups * PANELS
+        end_panel = min(panels, (group + 1) * wide // groups * PANELS)
         of_panels = scratch((end_panel - first_panel) * depth * width, x)
         read_panels(w, matrix, first_panel, end_panel, of_panels)
         of_tile = scratch(tiles.scratch, x)

@@ -13,7 +13,7 @@ import numpy as np
 
 from scratchnet.ops import formulas
 from scratchnet.ops.geometry import Pair, window2d
-from scratchnet.ops.kernels.jit import ready, served
+from scratchnet.ops.kernels.jit import jit, ready, served
 from scratchnet.ops.kernels.memory import empty
 from scratchnet.ops.kernels.normalization import batch_normalization, batch_normalization_relu
 from scratchnet.ops.kernels.pooling import max_pool2d
@@ -60,13 +60,25 @@ def numbers_of(
     epsilon: float,
 ) -> np.ndarray | None:
     """(sign of s, μ·sign, |s|, β) of each channel; None where the order of numbers may be lost."""
-    with np.errstate(all="ignore"):
-        factor = 1 / np.sqrt(variance + variance.dtype.type(epsilon))
-        factor = factor if gamma is None else gamma * factor
-    shift = np.zeros_like(mean) if beta is None else beta
-    numbers = np.stack([mean, factor, shift]).astype(dtype.newbyteorder("="))
-    if not (np.isfinite(numbers).all() and factor.all()):
-        return None
-    mean, factor, shift = numbers
-    sign = np.sign(factor)  # s·(x − μ) = |s|·(x·sign − μ·sign), to the bit
-    return np.stack([sign, mean * sign, factor * sign, shift])
+    gamma = np.ones_like(mean) if gamma is None else gamma
+    beta = np.zeros_like(mean) if beta is None else beta
+    of_channels = (ready(array) for array in (mean, variance, gamma, beta))
+    numbers = np.empty((4, len(mean)), dtype.newbyteorder("="))
+    ordered = _numbers(*of_channels, numbers.dtype.type(epsilon), numbers)
+    return numbers if ordered else None
+
+
+def _numbers_of_channels(mean, variance, gamma, beta, epsilon, numbers):  # type: ignore[no-untyped-def]
+    ordered, one = True, numbers.dtype.type(1)
+    for c in range(len(mean)):
+        factor = gamma[c] * (one / np.sqrt(variance[c] + epsilon))
+        sign = np.sign(factor)
+        # As s·(x − μ) = |s|·(x·sign − μ·sign), to the bit
+        numbers[0, c], numbers[1, c] = sign, mean[c] * sign
+        numbers[2, c], numbers[3, c] = factor * sign, beta[c]
+        finite = np.isfinite(mean[c]) & np.isfinite(factor) & np.isfinite(beta[c])
+        ordered &= finite & (factor != 0)
+    return ordered
+
+
+_numbers = jit(_numbers_of_channels, parallel=False)

@@ -121,20 +121,30 @@ def _read_tile(x, n, i, j, rows, columns, channel, count, patch):  # type: ignor
     # So many channels from one on, of the cells (rows, columns) of image n from line i, column j
     # on: where they begin and how far their rows and they lie apart, in x, or in `patch`, with
     # zeros, where they reach beyond the image
+    flat = x.reshape(-1)
     _, height, width, channels = x.shape
     if i >= 0 and j >= 0 and i + rows <= height and j + columns <= width:
         start = ((n * height + i) * width + j) * channels + channel
         return start, width * channels, channels, True
+    first, end = max(-j, 0), max(0, min(columns, width - j))
     for a in range(rows):
-        for b in range(columns):
-            place = patch[(a * columns + b) * count : (a * columns + b + 1) * count]
-            if 0 <= i + a < height and 0 <= j + b < width:
-                numbers = x[n, i + a, j + b, channel : channel + count]
-                for c in range(len(place)):
-                    place[c] = numbers[c]
-            else:
-                for c in range(len(place)):
-                    place[c] = 0
+        into = patch[a * columns * count : (a + 1) * columns * count]
+        if i + a < 0 or i + a >= height or first >= end:
+            for c in range(len(into)):
+                into[c] = 0
+            continue
+        for c in range(first * count):
+            into[c] = 0
+        for c in range(end * count, len(into)):
+            into[c] = 0
+        # Cells that are read whole are one run
+        together = end - first if count == channels else 1
+        for b in range(first, end, together):
+            start = ((n * height + i + a) * width + j + b) * channels + channel
+            numbers = flat[start : start + together * count]
+            place = into[b * count : b * count + len(numbers)]
+            for c in range(len(place)):
+                place[c] = numbers[c]
     return 0, columns * count, count, False
 
 
@@ -232,10 +242,13 @@ def _correlate_tiles(x, u, y, corner, block, m, longest, bias, least):  # type: 
             else:
                 _output_4x4(products, *at, bias, least)
             if not whole:
+                # Cells of a line are neighbours in both
+                inside = min(m[1], out_columns - j) * filters
                 for a in range(min(m[0], out_rows - i)):
-                    for b in range(min(m[1], out_columns - j)):
-                        for f in range(filters):
-                            y[n, i + a, j + b, f] = aside[(a * m[1] + b) * filters + f]
+                    to = ((n * out_rows + i + a) * out_columns + j) * filters
+                    line, numbers = out[to : to + inside], aside[a * m[1] * filters :]
+                    for f in range(len(line)):
+                        line[f] = numbers[f]
 
 
 _map_kernel = jit(_map_panels_of_kernel, work=4)

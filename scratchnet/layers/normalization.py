@@ -138,7 +138,8 @@ class BatchNormalization(ScaleAndShiftLayer):
     def numbers_of_images(
         self, training: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None, float] | None:
-        """μ, σ², γ, β and ε of images, None where they are another batch's or axis's every time."""
+        """μ, σ², γ, β and ε of the last axis of images; None where each batch has its own μ and σ²,
+        or where another axis is normalised."""
         if (training and self.trainable) or self.axis not in (-1, 3):
             return None
         statistics = self.moving_mean.value, self.moving_variance.value

@@ -238,8 +238,8 @@ def _pool(x, y, kind, numbers, least, kh, kw, sh, sw, top, left):  # type: ignor
 def _pool_one_line(  # type: ignore[no-untyped-def]
     x, start, rows, width, channels, y, to, windows, kw, sw, left, kind, numbers, least
 ):
-    # So many windows, of so many rows of x from `start` on
-    # Those that reach beyond the image on neither side follow each other
+    # So many windows, of so many rows of x from `start` on. Those that reach beyond the image on
+    # neither side are computed together.
     first, end = (left + sw - 1) // sw, (width - kw + left) // sw + 1
     apart = (sw * channels, width * channels, channels)
     q = 0

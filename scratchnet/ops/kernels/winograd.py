@@ -6,16 +6,12 @@ A thread takes some tiles of the output, of m = 2×2, 2×4 or 4×4 cells each, a
     M[u, v] = V[u, v]·U[u, v]         one product of blocks for each (u, v), U = G·g·Gᵀ: (C, F)
     Y       = Aᵀ·M·A                  m cells of y for each tile
 
-The gradient of the kernel is the adjoint of the same three steps,
-
-    ∂L/∂U[u, v] = V[u, v]ᵀ·(A·dY·Aᵀ)[u, v],     ∂L/∂g = Gᵀ·(∂L/∂U)·G
-
-and the gradient of the image is the convolution of dy with the kernel turned round. Channels and
-filters must fill whole panels. Not more than `_TERMS` products are added in one chain, fewer of
-larger tiles, whose rounding errors count more. Tiles are read where they lie; one that reaches
-beyond the image is copied first, with zeros. Traffic: x and U are read and y is written once, as
-far as V, M and U stay in a core's own cache. FLOPs of the products: 8·N·OH·OW·C·F for tiles of
-2×2, instead of 18, 6 for 2×4 and 4.5 for 4×4.
+The gradient of the image is the convolution of dy with the kernel turned round; that of the kernel
+is in `ops.kernels.winograd_gradient`. Channels and filters must fill whole panels. Not more than
+`_TERMS` products are added in one chain, fewer of larger tiles, whose rounding errors count more.
+Tiles are read where they lie; one that reaches beyond the image is copied first, with zeros.
+Traffic: x and U are read and y is written once, as far as V, M and U stay in a core's own cache.
+FLOPs of the products: 8·N·OH·OW·C·F for tiles of 2×2, instead of 18, 6 for 2×4 and 4.5 for 4×4.
 
 A NaN or an infinity reaches all cells of the tiles that see it, some of them a cell or two further
 than by the definition.
@@ -72,7 +68,7 @@ def winograd_correlate(
         apart = (9 * channels * width, width, channels * width)
     _map_kernel(kernel.reshape(-1), apart, u.reshape(-1), channels, m)
     terms = gcd(channels, _TERMS[prod(m)])
-    block = _block(y.shape, x, m, _TILES, config.threads())
+    block = _block(y.shape, x, m, config.threads())
     least = x.dtype.type(0 if relu else -np.inf)
     if bias is None:
         bias = np.zeros(filters, x.dtype)
@@ -89,16 +85,16 @@ def tiles_of(shape: tuple[int, ...], m: Pair) -> int:
     return shape[0] * -(-shape[1] // m[0]) * -(-shape[2] // m[1])
 
 
-def _block(shape: tuple[int, ...], x: np.ndarray, m: Pair, most: int, tasks: int) -> int:
+def _block(shape: tuple[int, ...], x: np.ndarray, m: Pair, tasks: int) -> int:
     """How many tiles are multiplied at once, for outputs (N, OH, OW, F).
 
-    Whole blocks of rows, not above `most`, and so many that none of the tasks does much more than
+    Whole blocks of rows, not above `_TILES`, and so many that none of the tasks does much more than
     the others; the fewer times U is read, the better.
     """
     tiles, of_tile = tiles_of(shape, m), entries_of(m) * (x.shape[3] + shape[3]) * x.itemsize
     of_kernel = entries_of(m) * x.shape[3] * shape[3] * x.itemsize
     fit = min(max(_SCRATCH[0], of_kernel), _SCRATCH[1]) // of_tile
-    sizes = range(max(1, min(most, fit) // ROWS) * ROWS, 0, -ROWS)
+    sizes = range(max(1, min(_TILES, fit) // ROWS) * ROWS, 0, -ROWS)
     return min(sizes, key=lambda size: -(-tiles // (size * tasks)) * size)
 
 

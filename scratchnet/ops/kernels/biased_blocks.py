@@ -17,7 +17,6 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -67,20 +66,24 @@ def _compiled_multiply(panels: int) -> Callable[..., Any]:
         signature = types.void(x, positions, integer, *of_runs, *of_w, y, targets, *how)
 
         def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            *values, biases, least, streamed = arrays_as_addresses(
+            *values, y, targets, biases, least, streamed = arrays_as_addresses(
                 context, builder, signature.args, values
             )
             block = Block(context, builder, signature.args[0])
             floor = block.in_all_lanes(least)
-            outputs, sums = sums_of_runs(block, panels, values)
+            outputs = block.rows(y, targets, values[2])
+            outputs = block.rows_of_panels(outputs, block.count, panels)
+            with builder.if_then(builder.not_(streamed)):
+                block.fetch(outputs)
+            sums = sums_of_runs(block, panels, values)
+            biases = block.places(biases, block.count, panels)
             results = []
-            for panel, of_panel in enumerate(sums):
-                offset = ir.Constant(ir.IntType(64), panel * block.vector.count)
-                more = block.load(block.at(biases, offset))
-                for output, value in zip(outputs, of_panel, strict=True):
-                    z = builder.fadd(value, more)
+            for of_panel, values, more in zip(outputs, sums, biases, strict=True):
+                added = block.load(more)
+                for output, value in zip(of_panel, values, strict=True):
+                    z = builder.fadd(value, added)
                     z = builder.select(builder.fcmp_ordered("<=", z, floor), floor, z)
-                    results.append((z, block.at(output, offset)))
+                    results.append((z, output))
             with builder.if_else(streamed) as (past_the_caches, as_usual):
                 with past_the_caches:
                     for z, place in results:

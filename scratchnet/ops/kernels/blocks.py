@@ -173,16 +173,10 @@ def _multiply_own_transposed(  # type: ignore[no-untyped-def]
 _multiply_own_transposed_wide = _of_panels(_multiply_own_transposed)
 
 
-def sums_of_runs(
-    block: Block, panels: int, values: list[ir.Value]
-) -> tuple[list[ir.Value], list[list[ir.Value]]]:
-    """(the addresses of the rows of y, the sums of each panel): what `multiply` adds up.
-
-    The values are those of its arguments up to `targets`.
-    """
-    x, positions, row, runs, first, end, length, w, start, apart, y, targets = values
-    patches, outputs = block.rows(x, positions, row), block.rows(y, targets, row)
-    zero = ir.Constant(length.type, 0)
+def sums_of_runs(block: Block, panels: int, values: list[ir.Value]) -> list[list[ir.Value]]:
+    """What `multiply` adds up for each panel. The values are its arguments up to `apart`."""
+    x, positions, row, runs, first, end, length, w, start, apart = values
+    patches, zero = block.rows(x, positions, row), ir.Constant(length.type, 0)
 
     def add_run(j: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
         begin = block.entry(runs, j)
@@ -195,7 +189,7 @@ def sums_of_runs(
 
     vectors = block.places(block.at(w, start), apart, panels)
     state = loop(block.builder, first, end, 1, [*vectors, *block.zeros(panels)], add_run)
-    return outputs, [state[panels + panel :: panels] for panel in range(panels)]
+    return [state[panels + panel :: panels] for panel in range(panels)]
 
 
 def _compiled_multiply(panels: int) -> Callable[..., Any]:
@@ -208,12 +202,13 @@ def _compiled_multiply(panels: int) -> Callable[..., Any]:
         signature = types.void(x, positions, integer, *of_runs, *of_w, y, targets, types.b1)
 
         def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            *values, add = arrays_as_addresses(context, builder, signature.args, values)
+            *values, y, targets, add = arrays_as_addresses(context, builder, signature.args, values)
             block = Block(context, builder, signature.args[0])
-            outputs, sums = sums_of_runs(block, panels, values)
-            for panel, of_panel in enumerate(sums):
-                offset = ir.Constant(ir.IntType(64), panel * block.vector.count)
-                block.put([block.at(output, offset) for output in outputs], of_panel, add)
+            outputs = block.rows(y, targets, values[2])
+            outputs = block.rows_of_panels(outputs, block.count, panels)
+            block.fetch(outputs)
+            for of_panel, sums in zip(outputs, sums_of_runs(block, panels, values), strict=True):
+                block.put(of_panel, sums, add)
             return context.get_dummy_value()
 
         return signature, generate
@@ -276,7 +271,8 @@ def _compiled_multiply_transposed(
             )
             block = Block(context, builder, signature.args[0], own)
             zero, one = (ir.Constant(end.type, number) for number in (0, 1))
-            outputs = block.rows(w, targets, row, rows)
+            outputs = block.rows_of_panels(block.rows(w, targets, row, rows), apart, panels)
+            block.fetch(outputs)
             if together:
                 columns = block.places(block.at(x, block.entry(cells, row)), one, rows)
             else:
@@ -288,9 +284,8 @@ def _compiled_multiply_transposed(
 
             state = [*block.places(dy, d_apart, panels), *block.zeros(panels, rows)]
             state = block.sums(zero, end, state, step, factors, _UNROLLED if together else 1)
-            for panel in range(panels):
-                block.put(outputs, state[panels + panel :: panels], add)
-                outputs = [block.at(output, apart) for output in outputs]
+            for panel, of_panel in enumerate(outputs):
+                block.put(of_panel, state[panels + panel :: panels], add)
             return context.get_dummy_value()
 
         return signature, generate

@@ -38,7 +38,7 @@ from scratchnet.ops.kernels.patches import (
 
 _POSITIONS = 96  # output positions of a tile
 _CHANNELS = 128  # of a part, at most; twice as many, and positions, where there is one tap
-_SUMS = 2**18  # bytes of the sums of a task, about: they shall stay in a core's own cache
+_SUMS = 2**19  # bytes of the sums of a task, about: they shall stay in a core's own cache
 # Rows of dy that lie far apart fall on few places of a cache. So dy is packed from so many filters
 # on, where each row of it is used so often.
 _FILTERS, _USES = 64, 128

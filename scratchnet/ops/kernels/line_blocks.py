@@ -109,6 +109,8 @@ def _compiled_line() -> Callable[..., Any]:
                 arrays_as_addresses(context, builder, signature.args, values)
             )
             block = Block(context, builder, signature.args[0])
+            outputs = block.rows(y, targets, row, LINE)
+            block.fetch([outputs])
             zero = ir.Constant(channels.type, 0)
             apart = builder.mul(channels, block.count)  # from one tap to the next
 
@@ -133,7 +135,7 @@ def _compiled_line() -> Callable[..., Any]:
 
             state = [block.at(w, start), *block.zeros(1, LINE)]
             _, *sums = loop(builder, zero, count, 1, state, add_run)
-            for output, value in zip(block.rows(y, targets, row, LINE), sums, strict=True):
+            for output, value in zip(outputs, sums, strict=True):
                 block.store(value, output)
             return context.get_dummy_value()
 
@@ -212,6 +214,8 @@ def _compiled_channels(taps: int, stride: int) -> Callable[..., Any]:
                 def add_block(block: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
                     c = one.entry(starts, block)
                     first = one.at(x, builder.add(begin, c))
+                    outputs = one.places(one.at(y, builder.add(into, c)), y_pitch, OUTPUTS)
+                    one.fetch([outputs])
 
                     def add_run(a: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
                         tap, *sums = state
@@ -231,7 +235,6 @@ def _compiled_channels(taps: int, stride: int) -> Callable[..., Any]:
                     tap = one.at(w, builder.add(builder.mul(block, size), of_w))
                     state = [tap, *one.zeros(1, OUTPUTS)]
                     _, *sums = loop(builder, a, end, 1, state, add_run)
-                    outputs = one.places(one.at(y, builder.add(into, c)), y_pitch, OUTPUTS)
                     for output, value in zip(outputs, sums, strict=True):
                         one.store(value, output)
                     return []

@@ -7,6 +7,7 @@ each of some panels, that loops add products to; `loop` is a loop whose state st
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from llvmlite import binding, ir
@@ -68,6 +69,16 @@ class Block:
         done = self.builder.store(value, pointer, align=WIDTH)
         uncached = self.builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
         done.set_metadata("nontemporal", uncached)
+
+    def fetch(self, panels: list[list[ir.Value]]) -> None:
+        """Have in the first cache by then what will be written to once the sums are there."""
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        fetch = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        to_write, all_caches, data = (ir.Constant(word, number) for number in (1, 3, 1))
+        for address in chain(*panels):
+            place = self.builder.bitcast(address, byte)
+            self.builder.call(fetch, [place, to_write, all_caches, data])
 
     def some(self, count: ir.Value) -> ir.Value:
         """A mask of the first lanes."""
@@ -163,6 +174,15 @@ class Block:
         """The addresses that the array `places` gives for so many rows."""
         numbers = (self.builder.add(row, ir.Constant(row.type, r)) for r in range(count))
         return [self.at(array, self.entry(places, number)) for number in numbers]
+
+    def rows_of_panels(
+        self, rows: list[ir.Value], apart: ir.Value, panels: int
+    ) -> list[list[ir.Value]]:
+        """The addresses of the same rows in each of some panels."""
+        found = [rows]
+        for _ in range(panels - 1):
+            found.append([self.at(address, apart) for address in found[-1]])
+        return found
 
     def places(self, address: ir.Value, apart: ir.Value, count: int) -> list[ir.Value]:
         """The addresses that lie 0, 1, … times `apart` numbers behind one."""

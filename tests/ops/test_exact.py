@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scratchnet import config
 from scratchnet.ops import formulas, kernels
 from scratchnet.ops.geometry import conv2d_window
-from scratchnet.ops.kernels import correlation, scattering
+from scratchnet.ops.kernels import correlation, scattering, sharing
 from scratchnet.ops.kernels.blocks import lanes
 from scratchnet.ops.kernels.patches import forward_view, tiles_of
 
@@ -341,9 +341,9 @@ def test_the_scratch_holds_the_cells_of_every_tile(
     window = conv2d_window(shape, (*kernel_size, channels, 1), strides, "same", (1, 1), 1)
     view = forward_view(kernel_size, window, strides, (1, 1))
     lines = size[0] * window.output[0]
-    tiles = correlation._in_whole_blocks(tiles_of(view, shape, 4, 256), lines)
+    tiles = sharing.in_whole_blocks(tiles_of(view, shape, 4, 256), lines)
     of_panel = channels * kernel_size[0] * kernel_size[1] * 64
-    tiles, shares, groups = correlation._shared_out(tiles, lines, panels, of_panel, threads)
+    tiles, shares, groups = sharing.shared_out(tiles, lines, panels, of_panel, threads)
     assert 1 <= shares <= -(-lines // tiles.lines)
     assert 1 <= groups <= panels
     for begin in range(0, lines, tiles.lines):

@@ -27,6 +27,7 @@ import numpy as np
 from scratchnet import config
 from scratchnet.ops.geometry import Pair, conv2d_window
 from scratchnet.ops.kernels.blocks import lanes
+from scratchnet.ops.kernels.taps import CHANNELS
 
 _TILES = 192  # of 2×2 outputs at least: fewer, and transforming the kernel costs more than it saves
 _CHANNELS = 64  # and filters together, at least: fewer, and transforming the images does
@@ -37,6 +38,9 @@ _TILES_AS_NEAR = {"winograd_2x2": 0, "winograd_2x4": 2048}  # the same for the k
 _SUMS, _SUMS_OF_TILE = 2**11, 2**10
 # To transform the kernel, and to read it transformed, takes as long as so many tiles
 _OF_KERNEL = 160
+# What a product costs of those that are transformed to and from. Where taps are multiplied one by
+# one (`ops.kernels.taps`), products with the zeros around an image are saved
+_TRANSFORMED = 1.15
 _OF_RUN = 12
 # Terms of a sum at most; how much less there must be to do; terms that cost what it does to take a
 # number of x or y to its plane
@@ -115,7 +119,14 @@ def _chosen(
                 terms = channels if which == "forward" else filters
                 near = [name for name, least in _AS_NEAR.items() if terms >= least]
             if near:
-                return min(near, key=lambda name: _entries(name) * (tiles[name] + _OF_KERNEL))
+                products = {name: _entries(name) * (tiles[name] + _OF_KERNEL) for name in near}
+                best = min(near, key=products.__getitem__)
+                images, height, columns = shape
+                by_taps = images * (3 * height - 2) * (3 * columns - 2)
+                if which == "kernel gradient" or terms < CHANNELS:
+                    return best
+                if products[best] * _TRANSFORMED < by_taps:
+                    return best
     if which != "input gradient" and wanted != "blocks" and strides[1] == 1:
         terms, columns = taps * channels, shape[2]
         few = terms <= _TERMS_IN_LINES and filters <= width // 2

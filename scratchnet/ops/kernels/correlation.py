@@ -6,7 +6,8 @@ A thread takes some filters and packs their part of W into panels (`ops.kernels.
 filters as a block has lanes, that stay in its own cache. Then it takes one tile of output lines
 after the other (`ops.kernels.patches`) and multiplies it with one panel after the other, not more
 than `_DEPTH` rows of it at a time: those stay in the first cache, and sums of so many terms, added
-up, are nearer to the exact result than one long chain.
+up, are nearer to the exact result than one long chain. Images with zeros around them and many
+channels are not copied to tiles, but read where they lie (`ops.kernels.taps`).
 
 To the image, ∂L/∂x[i] = Σ dy[p]·W[a] over the output lines p and taps a that meet line i, those
 with p·s + a·d − pad = i. Lines i that leave the same rest divided by s meet the same taps, at
@@ -27,6 +28,7 @@ from numba import prange
 
 from scratchnet import config
 from scratchnet.ops.geometry import Pair, Window
+from scratchnet.ops.kernels import taps
 from scratchnet.ops.kernels.biased_blocks import STREAMED, multiply_biased, wait_for_stores
 from scratchnet.ops.kernels.blocks import PANELS, ROWS, lanes, multiply
 from scratchnet.ops.kernels.jit import jit
@@ -43,14 +45,13 @@ from scratchnet.ops.kernels.patches import (
     read_tile,
     runs_of,
     tiles_of,
-    whole_blocks,
 )
 from scratchnet.ops.kernels.reductions import repeated
+from scratchnet.ops.kernels.sharing import in_whole_blocks, panels_of_group, shared_out
+from scratchnet.ops.kernels.taps import add_bias
 
-_POSITIONS = 256  # output positions of a tile
-_PACKED = 5 * 2**17  # bytes of the panels of a group, about
-_PANELS = 4  # of a group, at least
-_TASKS = 4  # of a thread, at least
+_POSITIONS = 2**8, 2**11  # output positions of a tile, at least and at most
+_CELLS = 2**17  # bytes of the image that belong to them, about
 _SCRATCH = 2**19  # bytes of cells that a tile reads, about
 _DEPTH = 256  # rows of a panel that are multiplied in one go
 
@@ -133,7 +134,12 @@ def correlate(
     With a bias (F,) that is added, and with `relu` what is negative then becomes 0; then step and
     rest are as they are by default.
     """
-    matrix = matrix_of(kernel.shape, turned)
+    matrix, w = matrix_of(kernel.shape, turned), kernel.reshape(-1)
+    by_taps = taps.plan(view, x.shape, x.dtype, y.shape[3], config.threads())
+    if by_taps is not None:
+        biases = np.empty(0, x.dtype) if bias is None else bias
+        taps.correlate_taps(x, w, matrix, y, *by_taps, step, rest, biases, relu)
+        return
     of_runs, of_tiles, in_lines = plan(view, x.shape, x.itemsize, y.shape[3], config.threads())
     one_chain = len(of_runs[0]) <= of_runs[2] and y.shape[3] % lanes(x.dtype) == 0
     streamed = one_chain and step == (1, 1) and y.nbytes >= STREAMED
@@ -141,7 +147,7 @@ def correlate(
     biased = streamed or (one_chain and bias is not None and not in_lines)
     if bias is None:  # to add -0 changes no number
         bias = np.full(y.shape[3] if streamed else 0, -0.0, x.dtype)
-    w, how = kernel.reshape(-1), (in_lines, biased, streamed)
+    how = in_lines, biased, streamed
     _correlate(x, w, matrix, y, *of_runs, *of_tiles, step, rest, *how, bias, relu)
 
 
@@ -156,11 +162,13 @@ def plan(
     step, single = view.strides[1], len(view.rows) * len(view.columns) == 1
     apart = single and step > 1 and step * shape[3] * itemsize % PAGE == 0
     pitch = shape[3] + 16 if apart else None
-    tiles = tiles_of(view, shape, itemsize, _POSITIONS, None, pitch, _SCRATCH)
-    tiles = _in_whole_blocks(tiles, shape[0] * view.output[0])
+    cells = shape[3] * itemsize * view.strides[0] * view.strides[1]
+    positions = max(_POSITIONS[0], min(_POSITIONS[1], _CELLS // cells))
+    tiles = tiles_of(view, shape, itemsize, positions, None, pitch, _SCRATCH)
+    tiles = in_whole_blocks(tiles, shape[0] * view.output[0])
     runs, length = runs_of(view, tiles, _DEPTH)
     of_panel = len(runs) * length * 64
-    of_tiles = _shared_out(tiles, shape[0] * view.output[0], panels, of_panel, threads)
+    of_tiles = shared_out(tiles, shape[0] * view.output[0], panels, of_panel, threads)
     tiles = of_tiles[0]
     several = max(1, _DEPTH // length)  # runs whose products are added in one chain
     in_lines = filters == width and len(runs) <= several and _in_lines(view, tiles)
@@ -178,52 +186,16 @@ def _in_lines(view: View, tiles: Tiles) -> bool:
     return PANELS > 1 and neighbours and tiles.columns >= LINE
 
 
-def _in_whole_blocks(tiles: Tiles, lines: int) -> Tiles:
-    """Tiles of some lines less, if blocks have fewer unused rows then."""
-
-    def rows(of_tile: int) -> int:
-        whole, rest = divmod(lines, of_tile)
-        return whole * whole_blocks(of_tile * tiles.columns) + whole_blocks(rest * tiles.columns)
-
-    most = tiles.lines
-    return tiles._replace(lines=min(range(most, most // 2, -1), key=rows))
-
-
-def _shared_out(
-    tiles: Tiles, lines: int, panels: int, of_panel: int, threads: int
-) -> tuple[Tiles, int, int]:
-    """(tiles, into how many shares they are divided, groups of panels).
-
-    As many panels are a group as a core's own cache holds. A task, one group and one share, packs
-    them anew, so there are no more shares than give each thread `_TASKS` of them. If the tiles are
-    too few for that there are more groups, and if those are few as well, the tiles are cut. They
-    are never made larger: the scratch holds the cells of as many lines as a tile had.
-    """
-    count, wanted = -(-lines // tiles.lines), _TASKS * threads
-    groups = -(-panels // max(_PANELS, min(panels, _PACKED // of_panel)))
-    groups = max(groups, min(panels // _PANELS, -(-wanted // count)))
-    if groups > 1:  # equal work for all threads
-        groups = min(-(-groups // threads) * threads, -(-panels // PANELS))
-    if count * groups < wanted:
-        least = max(1, 4 * ROWS // tiles.columns)
-        cut = max(least, tiles.lines * count * groups // wanted)
-        tiles = tiles._replace(lines=min(tiles.lines, cut))
-        count = -(-lines // tiles.lines)
-    return tiles, min(count, -(-wanted // groups)), groups
-
-
 def _correlate_tiles(  # type: ignore[no-untyped-def]
     x, w, matrix, y, runs, length, several, tiles, shares, groups, step, rest,
     in_lines, biased, streamed, bias, relu
 ):  # fmt: skip
     width, depth = 64 // x.itemsize, len(runs) * length
     lines, panels = len(x) * tiles.image_lines, (y.shape[3] + width - 1) // width
-    wide = (panels + PANELS - 1) // PANELS
     count = (lines + tiles.lines - 1) // tiles.lines
     for task in prange(groups * shares):
         group, share = task // shares, task % shares
-        first_panel = group * wide // groups * PANELS
-        end_panel = min(panels, (group + 1) * wide // groups * PANELS)
+        first_panel, end_panel = panels_of_group(group, groups, panels)
         of_panels = scratch((end_panel - first_panel) * depth * width, x)
         read_panels(w, matrix, first_panel, end_panel, of_panels)
         of_tile = scratch(tiles.scratch, x)
@@ -298,19 +270,12 @@ def _correlate_one_tile(  # type: ignore[no-untyped-def]
     if len(bias) and first_panel == 0 and end_panel == panels:  # the rows of y are neighbours
         biases, last = repeated(bias, bias), targets[0] + count * filters
         for start in range(targets[0], last, len(biases)):
-            _add(out[start : min(last, start + len(biases))], biases, relu)
+            add_bias(out[start : min(last, start + len(biases))], biases, relu)
     elif len(bias):
         left, right = first_panel * width, min(filters, end_panel * width)
         for r in range(count):
-            _add(out[targets[r] + left : targets[r] + right], bias[left:right], relu)
+            add_bias(out[targets[r] + left : targets[r] + right], bias[left:right], relu)
 
 
-def _add_bias(cells, biases, relu):  # type: ignore[no-untyped-def]
-    for c in range(len(cells)):
-        z = cells[c] + biases[c]
-        cells[c] = 0 if relu & (z <= 0) else z
-
-
-_add = jit(_add_bias, parallel=False)
 correlate_tile = jit(_correlate_one_tile, parallel=False)
 _correlate = jit(_correlate_tiles, work=50)

@@ -96,6 +96,9 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
     table: dict[str, Callable[[], object]] = {
         "conv2d": lambda: kernels.conv2d_bias(image, kernel, row),
         "conv2d of whole panels": lambda: kernels.conv2d_bias(image, ones(3, 3, 4, 32), ones(32)),
+        "conv2d of many channels": lambda: kernels.conv2d_bias(
+            ones(1, 3, 3, 128), ones(3, 3, 128, 16), ones(16), padding="same"
+        ),
         "conv2d and max_pool2d": lambda: kernels.conv2d_bias_max_pool2d(
             image, ones(3, 3, 4, 32), ones(32)
         ),

@@ -36,10 +36,22 @@ def test_each_side_has_its_turn_in_an_order_that_moves_on():
     assert [name for name, what, _ in log[-9:]] == [*"abc", *"bca", *"cab"]
 
 
-def test_short_calls_are_repeated_after_one_that_does_not_count():
+def test_short_calls_are_repeated_after_some_that_do_not_count():
     log = []
     alternate({"a": Fake("a", 0.001, log)}, "task", rounds=1, turn=0.02)
-    assert log[-1] == ("a", "run", 21)
+    assert log[-1] == ("a", "run", 35)
+
+
+class Waking(Fake):
+    """A worker that takes twice as long for the first calls of a turn."""
+
+    def run(self, count=1):
+        return [2 * self.seconds if k < 10 else self.seconds for k in range(count)]
+
+
+def test_what_comes_after_a_pause_does_not_count():
+    timings = alternate({"a": Waking("a", 0.001, [])}, "task", rounds=3)
+    assert timings["a"].rounds == (0.001, 0.001, 0.001)
 
 
 def test_a_slow_side_has_fewer_rounds():

@@ -357,17 +357,27 @@ def test_the_scratch_holds_the_cells_of_every_tile(
 
 @pytest.mark.parametrize(
     ("shape", "size", "filters"),
-    [((2, 31, 14, 144), 1, 80), ((1, 21, 11, 64), 3, 96), ((3, 40, 5, 256), 1, 72)],
+    [
+        ((2, 31, 14, 144), 1, 80),
+        ((1, 21, 11, 64), 3, 96),
+        ((3, 40, 5, 256), 1, 72),  # from here on x is packed as well, if in two parts
+        ((2, 47, 11, 768), 1, 24),
+        ((5, 33, 15, 320), 1, 80),
+        ((1, 40, 7, 262), 1, 64),  # no whole panels
+    ],
 )
-def test_the_gradient_of_a_kernel_is_exact_where_the_last_tile_is_shorter(shape, size, filters):
+@pytest.mark.parametrize("strides", [(1, 1), (2, 2), (1, 3)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_gradient_of_a_kernel_is_exact_where_the_last_tile_is_shorter(
+    shape, size, filters, strides, dtype
+):
     """Many channels and filters: dy is packed, a tile at a time."""
     rng = np.random.default_rng(0)
-    x, dy = (rng.integers(-4, 5, (*shape[:3], c)) for c in (shape[3], filters))
-    arguments = (size, size, shape[3], filters), (1, 1), "same"
+    output = (-(-n // s) for n, s in zip(shape[1:3], strides, strict=True))
+    x, dy = rng.integers(-4, 5, shape), rng.integers(-4, 5, (shape[0], *output, filters))
+    arguments = (size, size, shape[3], filters), strides, "same"
     with config.using_convolution_algorithm("blocks"):
-        got = kernels.conv2d_kernel_gradient(
-            dy.astype(np.float32), x.astype(np.float32), *arguments
-        )
+        got = kernels.conv2d_kernel_gradient(dy.astype(dtype), x.astype(dtype), *arguments)
     assert np.array_equal(got, formulas.conv2d_kernel_gradient(dy, x, *arguments))
 
 

@@ -8,7 +8,7 @@ does not depend on how many there are. Large kernels have parts and groups enoug
 small ones are cut into chunks, whose sums are added in the end (`chunks_and_groups`). For each
 block of W a task adds up all patches of a tile in registers. Where cells, or rows of dy, lie a
 power of two apart they would all fall on the same few places of a cache: there they are copied to a
-scratch, a little further apart.
+scratch, a little further apart, or where there is a single tap in panels (`ops.kernels.panels`).
 
 Traffic: x is read once a group and dy once a part, by each thread a tile at a time. FLOPs:
 2·N·OH·OW·KH·KW·C·F.
@@ -37,7 +37,9 @@ from scratchnet.ops.kernels.patches import (
 )
 
 _POSITIONS = 96  # output positions of a tile
-_CHANNELS = 128  # of a part, at most; twice as many, and positions, where there is one tap
+# Channels of a part, at most; with one tap twice as many, and positions, and from twice as many on
+# they lie in panels
+_CHANNELS = 128
 _SUMS = 2**19  # bytes of the sums of a task, about: they shall stay in a core's own cache
 # Rows of dy that lie far apart fall on few places of a cache. So dy is packed from so many filters
 # on, where each row of it is used so often.
@@ -62,15 +64,15 @@ def kernel_gradient(
 @lru_cache(maxsize=1024)
 def _plan(
     view: View, shape: tuple[int, ...], itemsize: int, kernel_shape: tuple[int, ...], threads: int
-) -> tuple[tuple[int, ...], np.ndarray, bool, Tiles, int, bool]:
+) -> tuple[tuple[int, ...], np.ndarray, bool, Tiles, int, bool, bool]:
     """(shape of the partial sums, and what the kernel takes behind them)."""
     kh, kw, channels, filters = kernel_shape
     single = kh * kw == 1
     of_part = _channels_of_a_part(channels, 2 * _CHANNELS if single else _CHANNELS)
-    # Cells that are read once are best read in place, unless they lie too far from each other
-    step = view.strides[1]
-    in_order = single and step * step * channels * itemsize <= PAGE
-    apart = of_part % 32 == 0 and channels >= _CHANNELS and not in_order
+    width = 64 // itemsize
+    inside = single and view.inside(shape[1:3])
+    in_panels = inside and channels >= 2 * _CHANNELS and of_part % width == 0
+    apart = in_panels or (of_part % 32 == 0 and channels >= _CHANNELS and not inside)
     positions = 2 * _POSITIONS if single and of_part >= _CHANNELS else _POSITIONS
     tiles = tiles_of(view, shape, itemsize, positions, of_part, of_part + 16 if apart else None)
     taps = kh * kw * of_part
@@ -78,15 +80,14 @@ def _plan(
     packed |= filters * itemsize % PAGE == 0 and channels >= 2 * _CHANNELS
     together = of_part % ROWS_TOGETHER == 0
     rows = taps if together else whole_blocks(taps)
-    width, parts = 64 // itemsize, channels // of_part
-    panels = -(-filters // width)
+    parts, panels = channels // of_part, -(-filters // width)
     groups = -(-panels // max(4, min(panels, _SUMS // (rows * width * itemsize))))
     count = -(-shape[0] * tiles.image_lines // tiles.lines)
     size = rows * panels * width * parts * itemsize
     chunks, groups = chunks_and_groups(count, size, panels, threads, parts, groups)
     cells = cells_of(view, tiles, rows)
     sums = (chunks, parts, panels, rows, width)
-    return sums, cells, together, tiles, groups, packed
+    return sums, cells, together, tiles, groups, packed, in_panels
 
 
 def chunks_and_groups(
@@ -111,7 +112,28 @@ def _channels_of_a_part(channels: int, most: int) -> int:
     return divisor if divisor >= most // 4 else channels
 
 
-def _kernel_gradient_tiles(dy, x, partial, cells, together, tiles, groups, packed):  # type: ignore[no-untyped-def]
+def _read_cells(x, begin, end, first, last, tiles, into, positions):  # type: ignore[no-untyped-def]
+    # The cells that the output lines from `begin` to `end` see by a single tap, in panels of their
+    # channels from `first` to `last`, and where each cell begins in the first of these
+    _, height, width, channels = x.shape
+    lanes = 64 // x.itemsize
+    in_one_run = tiles.row_stride == tiles.column_stride == 1
+    starts = np.empty(1 if in_one_run else end - begin, np.int64)
+    for k in range(len(starts)):
+        n, p = divmod(begin + k, tiles.image_lines)
+        line = n * height + p * tiles.row_stride + tiles.top
+        starts[k] = (line * width + tiles.left) * channels
+    of_run = len(positions) // len(starts)
+    matrix = (starts, of_run, channels, tiles.column_stride * channels, 1)
+    read_panels(x.reshape(-1), matrix, first, last, into)
+    for r in range(len(positions)):
+        positions[r] = r * lanes
+
+
+_read = jit(_read_cells, parallel=False)
+
+
+def _kernel_gradient_tiles(dy, x, partial, cells, together, tiles, groups, packed, in_panels):  # type: ignore[no-untyped-def]
     chunks, parts, panels, depth, width = partial.shape
     filters = dy.shape[3]
     flat, d_rows, all_sums = x.reshape(-1), dy.reshape(-1), partial.reshape(-1)
@@ -123,6 +145,7 @@ def _kernel_gradient_tiles(dy, x, partial, cells, together, tiles, groups, packe
         first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
         of_tile = scratch(tiles.scratch, x)
         source = of_tile if tiles.copied else flat
+        places = cells.copy()  # of the cells of a patch, behind its first
         positions = np.empty(most, np.int64)
         d_panels = scratch((end_panel - first_panel) * most * width, x)
         targets = np.empty(depth, np.int64)
@@ -135,7 +158,14 @@ def _kernel_gradient_tiles(dy, x, partial, cells, together, tiles, groups, packe
         for tile in range(first_tile, (chunk + 1) * count // chunks):
             begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
             rows = (end - begin) * tiles.columns
-            read_tile(x, begin, end, part * tiles.channels, tiles, of_tile, positions[:rows])
+            channel = part * tiles.channels
+            if in_panels:
+                of_part = (channel // width, (channel + tiles.channels) // width)
+                _read(x, begin, end, *of_part, tiles, of_tile, positions[:rows])
+                for k in range(depth):
+                    places[k] = k // width * rows * width + k % width
+            else:
+                read_tile(x, begin, end, channel, tiles, of_tile, positions[:rows])
             start = begin * tiles.columns * filters
             # Unused lanes of a last panel may read the next row, but not beyond the last one
             beyond = start + (rows - 1) * filters + panels * width > len(d_rows)
@@ -154,7 +184,7 @@ def _kernel_gradient_tiles(dy, x, partial, cells, together, tiles, groups, packe
                 else:
                     d_panel = d_rows[start + panel * width :]
                 of_sums = (into, size, targets, tile > first_tile, wide, together)
-                multiply_transposed(source, positions, rows, cells, d_panel, step, apart, *of_sums)
+                multiply_transposed(source, positions, rows, places, d_panel, step, apart, *of_sums)
                 panel += PANELS if wide else 1
 
 

@@ -15,7 +15,6 @@ Traffic: each number is read and written once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -29,7 +28,7 @@ from numba.extending import intrinsic
 from scratchnet.ops.kernels.blocks import lanes
 from scratchnet.ops.kernels.jit import jit
 from scratchnet.ops.kernels.memory import empty
-from scratchnet.ops.kernels.registers import Block, arrays_as_addresses
+from scratchnet.ops.kernels.registers import Block, arrays_as_addresses, loop
 
 Taps = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -74,23 +73,22 @@ def _read_panels(w, matrix, first, end, into):  # type: ignore[no-untyped-def]
                 start = starts[t] + j * row + panel * width * lane
                 to = (panel - first) * apart + (t * length + j) * width
                 rows, used = min(width, length - j), min(width, columns - panel * width)
-                if rows < width or used < width:
+                if lane == 1 and used == width:
+                    _copy(w, start, row, into, to, rows)
+                elif rows < width or used < width:
                     for k in range(rows):
                         for c in range(used):
                             into[to + k * width + c] = w[start + k * row + c * lane]
                         for c in range(used, width):
                             into[to + k * width + c] = 0
-                elif lane == 1:
-                    _copy(w, start, row, into, to)
                 else:
                     _transpose(w, start, lane, into, to)
 
 
-def _copied(w, start, apart, into, to):  # type: ignore[no-untyped-def]
-    """into[to + k·lanes + c] = w[start + k·apart + c] for k and c below `lanes`."""
-    lane = np.arange(lanes(w.dtype))
-    square = w[start + lane[:, None] * apart + lane]
-    into[to : to + square.size] = square.reshape(-1)
+def _copied(w, start, apart, into, to, rows):  # type: ignore[no-untyped-def]
+    """into[to + k·lanes + c] = w[start + k·apart + c] for k below `rows` and c below `lanes`."""
+    lane, k = np.arange(lanes(w.dtype)), np.arange(rows)[:, None]
+    into[to : to + rows * len(lane)] = w[start + k * apart + lane].reshape(-1)
 
 
 def _transposed(w, start, apart, into, to):  # type: ignore[no-untyped-def]
@@ -100,28 +98,45 @@ def _transposed(w, start, apart, into, to):  # type: ignore[no-untyped-def]
     into[to : to + square.size] = square.T.reshape(-1)
 
 
-def _compiled_square(transposed: bool) -> Callable[..., Any]:
-    @intrinsic
-    def compiled_square(typing, w, start, apart, into, to):  # type: ignore[no-untyped-def]
-        signature = types.void(w, types.intp, types.intp, into, types.intp)
+@intrinsic
+def _compiled_copy(typing, w, start, apart, into, to, rows):  # type: ignore[no-untyped-def]
+    integer = types.intp
+    signature = types.void(w, integer, integer, into, integer, integer)
 
-        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            w, start, apart, into, to = arrays_as_addresses(
-                context, builder, signature.args, values
-            )
-            block = Block(context, builder, signature.args[0])
-            size = block.vector.count
-            square = [block.load(place) for place in block.places(block.at(w, start), apart, size)]
-            if transposed:
-                _transpose_square(builder, square)
-            outputs = block.places(block.at(into, to), block.count, size)
-            for value, place in zip(square, outputs, strict=True):
-                block.store(value, place)
-            return context.get_dummy_value()
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w, start, apart, into, to, rows = arrays_as_addresses(
+            context, builder, signature.args, values
+        )
+        block = Block(context, builder, signature.args[0])
 
-        return signature, generate
+        def copy(k: ir.Value, state: list[ir.Value]) -> list[ir.Value]:
+            source, place = state
+            block.store(block.load(source), place)
+            return [block.at(source, apart), block.at(place, block.count)]
 
-    return compiled_square
+        zero, places = ir.Constant(rows.type, 0), [block.at(w, start), block.at(into, to)]
+        loop(builder, zero, rows, 1, places, copy)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def _compiled_transpose(typing, w, start, apart, into, to):  # type: ignore[no-untyped-def]
+    signature = types.void(w, types.intp, types.intp, into, types.intp)
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w, start, apart, into, to = arrays_as_addresses(context, builder, signature.args, values)
+        block = Block(context, builder, signature.args[0])
+        size = block.vector.count
+        square = [block.load(place) for place in block.places(block.at(w, start), apart, size)]
+        _transpose_square(builder, square)
+        outputs = block.places(block.at(into, to), block.count, size)
+        for value, place in zip(square, outputs, strict=True):
+            block.store(value, place)
+        return context.get_dummy_value()
+
+    return signature, generate
 
 
 def _transpose_square(builder: ir.IRBuilder, square: list[ir.Value]) -> None:
@@ -148,6 +163,6 @@ def _pack_panels(w, matrix, packed):  # type: ignore[no-untyped-def]
 if numba.config.DISABLE_JIT:
     _copy, _transpose = _copied, _transposed
 else:
-    _copy, _transpose = (_compiled_square(transposed) for transposed in (False, True))
+    _copy, _transpose = _compiled_copy, _compiled_transpose
 read_panels = jit(_read_panels, parallel=False)
 _pack = jit(_pack_panels)

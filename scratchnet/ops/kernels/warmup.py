@@ -102,6 +102,9 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         "conv2d and max_pool2d": lambda: kernels.conv2d_bias_max_pool2d(
             image, ones(3, 3, 4, 32), ones(32)
         ),
+        "conv2d of many channels to its kernel": lambda: kernels.conv2d_kernel_gradient(
+            ones(1, 3, 3, 16), ones(1, 3, 3, 256), (1, 1, 256, 16)
+        ),
         "conv2d to its kernel": lambda: kernels.conv2d_kernel_gradient(y, image, kernel.shape),
         "conv2d to its image": lambda: kernels.conv2d_input_gradient(y, kernel, whole),
         "conv2d with few filters": lambda: kernels.conv2d(image, one),

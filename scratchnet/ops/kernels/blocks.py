@@ -271,8 +271,7 @@ def _compiled_multiply_transposed(
             )
             block = Block(context, builder, signature.args[0], own)
             zero, one = (ir.Constant(end.type, number) for number in (0, 1))
-            outputs = block.rows_of_panels(block.rows(w, targets, row, rows), apart, panels)
-            block.fetch(outputs)
+            outputs = block.rows(w, targets, row, rows)
             if together:
                 columns = block.places(block.at(x, block.entry(cells, row)), one, rows)
             else:
@@ -284,8 +283,9 @@ def _compiled_multiply_transposed(
 
             state = [*block.places(dy, d_apart, panels), *block.zeros(panels, rows)]
             state = block.sums(zero, end, state, step, factors, _UNROLLED if together else 1)
-            for panel, of_panel in enumerate(outputs):
-                block.put(of_panel, state[panels + panel :: panels], add)
+            for panel in range(panels):
+                block.put(outputs, state[panels + panel :: panels], add)
+                outputs = [block.at(output, apart) for output in outputs]
             return context.get_dummy_value()
 
         return signature, generate

@@ -54,6 +54,9 @@ _POSITIONS = 2**8, 2**11  # output positions of a tile, at least and at most
 _CELLS = 2**17  # bytes of the image that belong to them, about
 _SCRATCH = 2**19  # bytes of cells that a tile reads, about
 _DEPTH = 256  # rows of a panel that are multiplied in one go
+# Panels of so few rows, if they are many, are multiplied with so many blocks at a time: then what
+# lies together in y is written together. Others would be read from a slower cache too often.
+_SHALLOW, _MANY, _BLOCKS = 128, 8, 8
 
 
 def forward(
@@ -232,7 +235,6 @@ def _correlate_one_tile(  # type: ignore[no-untyped-def]
     edge_targets = np.empty(rows - aside, np.int64)
     for r in range(rows - aside):
         edge_targets[r] = r * width
-    panel = first_panel
     if in_lines:
         # The last block of a line is moved to the left, so that it is full
         for line in range(0, count, tiles.columns):
@@ -240,29 +242,30 @@ def _correlate_one_tile(  # type: ignore[no-untyped-def]
                 row = line + min(q, tiles.columns - LINE)
                 cells = (positions[row], runs, len(runs), tiles.pitch, tiles.channels)
                 multiply_line(source, *cells, w, 0, out, targets, row)
-        panel = end_panel
-    while panel < end_panel:
-        wide = panel + PANELS <= min(end_panel, filters // width)
+    whole = min(end_panel, filters // width)
+    shallow = depth <= _SHALLOW and whole - first_panel >= _MANY
+    together = _BLOCKS * ROWS if shallow else rows
+    for top in range(0, 0 if in_lines else rows, together):
+        of_rows, of_outputs = positions[top : top + together], targets[top : top + together]
+        for panel in range(first_panel, whole, PANELS):
+            wide, into = panel + PANELS <= whole, out[panel * width :]
+            for run in range(0, len(runs), several):
+                start = ((panel - first_panel) * depth + run * length) * width
+                terms = (runs, run, min(len(runs), run + several), length, w, start, apart)
+                if biased:
+                    how = (bias[panel * width :], relu, streamed, wide)
+                    multiply_biased(source, of_rows, *terms, into, of_outputs, *how)
+                else:
+                    multiply(source, of_rows, *terms, into, of_outputs, run > 0, wide)
+    if whole < end_panel:
         for run in range(0, len(runs), several):
-            run_end = min(len(runs), run + several)
-            start = ((panel - first_panel) * depth + run * length) * width
-            terms = (runs, run, run_end, length, w, start, apart)
-            if biased:
-                into, biases = out[panel * width :], bias[panel * width :]
-                how = (biases, relu, streamed, wide)
-                multiply_biased(source, positions, *terms, into, targets, *how)
-            elif (panel + 1) * width <= filters:
-                into = out[panel * width :]
-                multiply(source, positions, *terms, into, targets, run > 0, wide)
-            else:
-                multiply(source, positions[:aside], *terms, out, targets, run > 0, wide)
-                multiply(source, positions[aside:], *terms, edge, edge_targets, run > 0, wide)
-        panel += PANELS if wide else 1
-    if filters % width and end_panel == panels:
-        f = (panels - 1) * width
+            start = ((whole - first_panel) * depth + run * length) * width
+            terms = (runs, run, min(len(runs), run + several), length, w, start, apart)
+            multiply(source, positions[:aside], *terms, out, targets, run > 0, False)
+            multiply(source, positions[aside:], *terms, edge, edge_targets, run > 0, False)
         for r in range(aside, count):
-            for c in range(filters - f):
-                out[targets[r] + f + c] = edge[(r - aside) * width + c]
+            for c in range(filters - whole * width):
+                out[targets[r] + whole * width + c] = edge[(r - aside) * width + c]
     if streamed:
         wait_for_stores()
     if biased:

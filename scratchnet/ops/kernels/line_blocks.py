@@ -109,8 +109,6 @@ def _compiled_line() -> Callable[..., Any]:
                 arrays_as_addresses(context, builder, signature.args, values)
             )
             block = Block(context, builder, signature.args[0])
-            outputs = block.rows(y, targets, row, LINE)
-            block.fetch([outputs])
             zero = ir.Constant(channels.type, 0)
             apart = builder.mul(channels, block.count)  # from one tap to the next
 
@@ -135,7 +133,7 @@ def _compiled_line() -> Callable[..., Any]:
 
             state = [block.at(w, start), *block.zeros(1, LINE)]
             _, *sums = loop(builder, zero, count, 1, state, add_run)
-            for output, value in zip(outputs, sums, strict=True):
+            for output, value in zip(block.rows(y, targets, row, LINE), sums, strict=True):
                 block.store(value, output)
             return context.get_dummy_value()
 

@@ -70,7 +70,7 @@ def _plan(
     single = kh * kw == 1
     of_part = _channels_of_a_part(channels, 2 * _CHANNELS if single else _CHANNELS)
     width = 64 // itemsize
-    inside = single and view.inside(shape[1:3])
+    inside = single and view.inside((shape[1], shape[2]))
     in_panels = inside and channels >= 2 * _CHANNELS and of_part % width == 0
     apart = in_panels or (of_part % 32 == 0 and channels >= _CHANNELS and not inside)
     positions = 2 * _POSITIONS if single and of_part >= _CHANNELS else _POSITIONS

@@ -142,6 +142,8 @@ def _measured(sides: Sequence[Side], cases: list[Case], settings: Settings) -> p
             for side in (settings.taking_part(sides) if cases else [])
             for n in numbers
         }
+        for worker in workers.values():  # those that have no part in the first case disturb it
+            worker.loaded()
         for case in cases:
             named = {
                 f"{side} with {threads}": worker

@@ -19,7 +19,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
@@ -82,6 +82,11 @@ class Worker:
         with _environment(variables(side, threads)):
             self._process.start()
         theirs.close()
+
+    def loaded(self) -> None:
+        """Wait until its module is loaded; one that cannot be says why when it has to `prepare`."""
+        with suppress(SideError):
+            self.run(0)
 
     def prepare(self, task: Any) -> None:
         """Get `task` ready; what was ready before is forgotten."""

@@ -85,6 +85,13 @@ def test_a_process_that_ends_says_with_what_status():
         worker.prepare("fatal")
 
 
+def test_a_side_that_cannot_be_loaded_says_so_when_it_is_to_prepare():
+    with Worker(Side("missing", "tests.benchmarks.no_such_module", ()), 1) as worker:
+        worker.loaded()
+        with pytest.raises(SideError, match="no_such_module"):
+            worker.prepare("fine")
+
+
 def test_a_side_runs_with_as_many_cores_as_it_has_threads(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 1, 2}, raising=False)
     assert cores(2) == [1, 2]

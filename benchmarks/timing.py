@@ -24,7 +24,7 @@ from benchmarks.workers import SideError, Worker
 
 TURN = 0.02  # seconds
 LEAD = 0.015  # seconds
-PAUSE = 0.005  # seconds between turns, after which no thread of the last side spins any more
+PAUSE = 0.005  # seconds between turns
 PATIENCE = 20.0  # seconds; a side that has used them up has no more turns, but `LEAST` at least
 LEAST = 2  # rounds
 

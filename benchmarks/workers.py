@@ -1,11 +1,12 @@
-"""One process for each library, told in turn to run a round while the others sleep.
+"""One process for each library, told in turn to run a round while the others are stopped.
 
 In one process the libraries would disturb each other: each has threads of its own that spin for a
 while after their work (GNU OpenMP's, Eigen's, Numba's), BLAS libraries are loaded over one another,
 and what one allocator gives back the other cannot use. On two cores TensorFlow's convolution took a
-fifth longer when it took turns with PyTorch's in one process. In processes that wait for a message
-nothing runs, after some milliseconds, but the side whose turn it is; and its memory can be told
-apart.
+fifth longer when it took turns with PyTorch's in one process. In processes of their own nothing
+runs but the side whose turn it is, and its memory can be told apart. A process that only waits for
+a message is not idle: OpenBLAS's threads spin for more than a tenth of a second, and predictions
+after DeZero's turn took four times as long. So the system stops it (SIGSTOP, where there is one).
 
 A side is a module with a function `prepare(task)` that returns a call without arguments: the work
 to be timed, with all its data ready.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,6 +109,7 @@ class Worker:
         return self._process.pid
 
     def _ask(self, what: str, *arguments: Any) -> Any:
+        self._signal("SIGCONT")
         try:
             self._connection.send((what, arguments))
             failed, answer = self._connection.recv()
@@ -115,9 +118,15 @@ class Worker:
             raise SideError(
                 f"The process of {self.side.name} ended with status {self._process.exitcode}."
             ) from error
+        self._signal("SIGSTOP")
         if failed:
             raise SideError(*answer)
         return answer
+
+    def _signal(self, name: str) -> None:
+        """Stop the process, or let it go on, where the system can do that."""
+        if hasattr(signal, name) and self._process.is_alive():
+            os.kill(self.pid, getattr(signal, name))
 
     def __enter__(self) -> Worker:
         return self
@@ -128,6 +137,7 @@ class Worker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._signal("SIGCONT")
         self._connection.close()
         self._process.join(5)
         if self._process.is_alive():

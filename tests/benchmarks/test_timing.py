@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 
+import psutil
 import pytest
 
 from benchmarks.timing import Timing, alternate
@@ -90,6 +93,19 @@ def test_a_side_that_cannot_be_loaded_says_so_when_it_is_to_prepare():
         worker.loaded()
         with pytest.raises(SideError, match="no_such_module"):
             worker.prepare("fine")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system cannot stop processes")
+def test_a_side_is_stopped_while_others_compute():
+    """Threads of some libraries go on spinning after their work."""
+    with Worker(FAILING, 1) as worker:
+        worker.prepare("fine")
+        process = psutil.Process(worker.pid)
+        waited = time.monotonic() + 60
+        while process.status() != psutil.STATUS_STOPPED:
+            assert time.monotonic() < waited
+        assert len(worker.run(2)) == 2
+    assert not process.is_running()
 
 
 def test_a_side_runs_with_as_many_cores_as_it_has_threads(monkeypatch):

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.workers import SideError, Worker
 
 TURN = 0.02  # seconds
-LEAD = 0.015  # seconds
+LEAD = 0.015  # seconds of a turn that do not count
 PAUSE = 0.005  # seconds between turns
 PATIENCE = 20.0  # seconds; a side that has used them up has no more turns, but `LEAST` at least
 LEAST = 2  # rounds

@@ -400,6 +400,20 @@ def test_many_channels_of_few_cells_are_exact(shape, size, filters):
         assert np.array_equal(ours, exact)
 
 
+@pytest.mark.parametrize("filters", [128, 216])
+@pytest.mark.parametrize("channels", [3, 16])
+def test_many_filters_of_few_channels_are_exact(channels, filters):
+    """All filters of some rows before those of the next ones, and several tiles."""
+    rng = np.random.default_rng(0)
+    x, bias = rng.integers(-8, 9, (9, 56, 40, channels)), rng.integers(-8, 9, filters)
+    kernel = rng.integers(-8, 9, (1, 1, channels, filters))
+    as_float = [a.astype(np.float32) for a in (x, kernel, bias)]
+    y = formulas.conv2d(x, kernel)
+    assert np.array_equal(kernels.conv2d(*as_float[:2]), y)
+    rectified = kernels.conv2d_bias(*as_float, relu=True)
+    assert np.array_equal(rectified, np.maximum(y + bias, 0))
+
+
 def test_kernels_take_strides_and_dilation_as_lists_too():
     x, kernel = np.ones((1, 6, 6, 2), np.float32), np.ones((3, 3, 2, 4), np.float32)
     for lists in ([2, 2], "same", [1, 1]), ([1, 1], "valid", [2, 2]):

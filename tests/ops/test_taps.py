@@ -84,7 +84,7 @@ def test_taps_are_multiplied_one_by_one_where_that_saves_zeros_and_channels_fill
 
 
 def test_the_first_tap_is_one_that_all_outputs_have():
-    """It writes y; without one y is cleared, and all taps are added."""
+    """It writes y; without one y is cleared before."""
     found = plan((8, 7, 7, 512))
     assert found.everywhere
     assert found.taps.tolist()[0] == [4, 0, 0]

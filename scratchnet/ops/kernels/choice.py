@@ -123,9 +123,8 @@ def _chosen(
                 best = min(near, key=products.__getitem__)
                 images, height, columns = shape
                 by_taps = images * (3 * height - 2) * (3 * columns - 2)
-                if which == "kernel gradient" or terms < CHANNELS:
-                    return best
-                if products[best] * _TRANSFORMED < by_taps:
+                without_zeros = which != "kernel gradient" and terms >= CHANNELS
+                if not without_zeros or products[best] * _TRANSFORMED < by_taps:
                     return best
     if which != "input gradient" and wanted != "blocks" and strides[1] == 1:
         terms, columns = taps * channels, shape[2]

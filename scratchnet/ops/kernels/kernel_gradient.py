@@ -37,8 +37,8 @@ from scratchnet.ops.kernels.patches import (
 )
 
 _POSITIONS = 96  # output positions of a tile
-# Channels of a part, at most; with one tap twice as many, and positions, and from twice as many on
-# they lie in panels
+# Channels of a part, at most. With one tap there are twice as many, and twice as many positions,
+# and x is packed into panels if it has twice as many or more.
 _CHANNELS = 128
 _SUMS = 2**19  # bytes of the sums of a task, about: they shall stay in a core's own cache
 # Rows of dy that lie far apart fall on few places of a cache. So dy is packed from so many filters

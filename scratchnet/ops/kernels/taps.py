@@ -114,7 +114,7 @@ def _correlate_one_tile(  # type: ignore[no-untyped-def]
             start = ((panel - first_panel) * len(taps) + tap) * channels * width
             into = out[panel * width :]
             for j in range(len(chains)):
-                add = t > 0 or j > 0 or not everywhere
+                add = t > 0 or j > 0
                 terms = (chains, j, j + 1, chain, w, start + chains[j] * width, apart)
                 multiply(x.reshape(-1), positions[:rows], *terms, into, targets[:rows], add, pair)
 

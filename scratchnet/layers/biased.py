@@ -55,11 +55,13 @@ class BiasedLayer(Layer):
         raise NotImplementedError
 
     def apply_kernels_and_bias(
-        self, x: np.ndarray, bias: np.ndarray, relu: bool = False
+        self, x: np.ndarray, bias: np.ndarray, activation: str = "linear"
     ) -> tuple[np.ndarray, Saved]:
-        """(z + b, or max(z + b, 0), and what `apply_kernels` saves)."""
+        """(f(z + b) with f one of `ops.formulas.fused.ACTIVATIONS`, what `apply_kernels` saves)."""
         z, saved = self.apply_kernels(x)
-        return (ops.bias_add_relu if relu else ops.bias_add)(z, bias, out=z), saved
+        if activation == "relu":
+            return ops.bias_add_relu(z, bias, out=z), saved
+        return activations.get(activation)(ops.bias_add(z, bias, out=z)), saved
 
     def apply_kernels_backward(
         self, dz: np.ndarray, saved: Saved, needs_dx: bool
@@ -82,14 +84,14 @@ class BiasedLayer(Layer):
             z, saved = self.forward_logits(x, training)
             y, kept = self.activation.forward(z)
             return y, (saved, kept)
-        y, saved = self.apply_kernels_and_bias(x, self.bias.value, relu=True)
+        y, saved = self.apply_kernels_and_bias(x, self.bias.value, self.activation.name)
         return y, (saved, y)
 
     def backward(
         self, dy: np.ndarray, saved: Saved, needs_dx: bool = True
     ) -> tuple[np.ndarray | None, Gradients]:
         of_kernels, kept = saved
-        if self.bias is None or not self.one_pass:
+        if self.bias is None or not (self.one_pass and self.activation is activations.relu):
             return self.backward_logits(self.activation.gradient(dy, kept), of_kernels, needs_dx)
         dz, dbias = ops.bias_add_relu_backward(dy, kept)
         return self._gradients(dz, dbias, of_kernels, needs_dx)
@@ -97,7 +99,7 @@ class BiasedLayer(Layer):
     @property
     def one_pass(self) -> bool:
         """Whether there is one operation for the bias, one number a channel, and f together."""
-        return self.activation is activations.relu
+        return self.activation in (activations.linear, activations.relu, activations.tanh)
 
     @property
     def output_activation(self) -> str | None:  # type: ignore[override]

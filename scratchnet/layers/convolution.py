@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet import activations, ops
+from scratchnet import ops
 from scratchnet.layers.affine import AffineLayer
 from scratchnet.layers.layer import Saved, Shape
 from scratchnet.layers.low_rank import refuse_adapters
 from scratchnet.layers.windows import SlidingKernel, as_given, as_images, positive
-from scratchnet.ops.formulas.fused import Normalization
+from scratchnet.ops.formulas.fused import Normalization, Pooling
 from scratchnet.ops.geometry import Pair
 
 if TYPE_CHECKING:
     from scratchnet.layers.normalization import BatchNormalization
-    from scratchnet.layers.pooling import MaxPooling2D
+    from scratchnet.layers.pooling import AveragePooling2D, MaxPooling2D
 
 
 class _Convolution(SlidingKernel, AffineLayer):
@@ -123,20 +123,20 @@ class Conv2D(_Convolution):
     rank = 4
 
     def apply_kernels_and_bias(
-        self, x: np.ndarray, bias: np.ndarray, relu: bool = False
+        self, x: np.ndarray, bias: np.ndarray, activation: str = "linear"
     ) -> tuple[np.ndarray, Saved]:
         kind = type(self)
         if (kind.multiply, kind.apply_kernels) != (Conv2D.multiply, Conv2D.apply_kernels):
-            return super().apply_kernels_and_bias(x, bias, relu)  # a subclass has its own
-        arguments = *self.geometry, self.groups
-        return ops.conv2d_bias(x, self.kernel.value, bias, *arguments, relu=relu), x
+            return super().apply_kernels_and_bias(x, bias, activation)  # a subclass has its own
+        arguments = *self.geometry, self.groups, activation
+        return ops.conv2d_bias(x, self.kernel.value, bias, *arguments), x
 
     def compute(
         self,
         x: Any,
         training: bool,
         *,
-        pool: MaxPooling2D | None = None,
+        pool: MaxPooling2D | AveragePooling2D | None = None,
         normalization: BatchNormalization | None = None,
         **options: Any,
     ) -> Any:
@@ -145,20 +145,19 @@ class Conv2D(_Convolution):
         if pool is None:
             return super().compute(x, training, **options)
         numbers = normalization.numbers_of_images(training) if normalization else None
-        plain = self.one_pass or self.activation is activations.linear
-        if not plain or self.bias is None or bool(numbers) != bool(normalization):
+        if not self.one_pass or self.bias is None or bool(numbers) != bool(normalization):
             y = super().compute(x, training)
             if normalization is None:
                 return pool.compute(y, training)
             return normalization.compute(y, training, pool=pool, **options)
-        return ops.conv2d_bias_max_pool2d(
+        return ops.conv2d_bias_pool2d(
             x,
             self.kernel.value,
             self.bias.value,
             *self.geometry,
             self.groups,
-            relu=self.one_pass,
-            pooling=pool.geometry,
+            self.activation.name,
+            Pooling(*pool.geometry, pool.average),
             normalization=Normalization(*numbers, **options) if numbers else None,
         )
 

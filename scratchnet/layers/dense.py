@@ -58,12 +58,12 @@ class Dense(AffineLayer):
         return ops.dense(x, kernel)
 
     def apply_kernels_and_bias(
-        self, x: np.ndarray, bias: np.ndarray, relu: bool = False
+        self, x: np.ndarray, bias: np.ndarray, activation: str = "linear"
     ) -> tuple[np.ndarray, Saved]:
         kind = type(self)
         if (kind.multiply, kind.apply_kernels) != (Dense.multiply, Dense.apply_kernels):
-            return super().apply_kernels_and_bias(x, bias, relu)  # a subclass has its own
-        return ops.dense_bias(x, self.kernel.value, bias, relu=relu), x
+            return super().apply_kernels_and_bias(x, bias, activation)  # a subclass has its own
+        return ops.dense_bias(x, self.kernel.value, bias, activation), x
 
     def multiply_backward(
         self, dy: np.ndarray, x: np.ndarray, kernel: np.ndarray, needs_dx: bool

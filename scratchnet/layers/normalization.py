@@ -15,7 +15,7 @@ from scratchnet.regularizers import Regularizer
 from scratchnet.variable import Variable
 
 if TYPE_CHECKING:
-    from scratchnet.layers.pooling import MaxPooling2D
+    from scratchnet.layers.pooling import AveragePooling2D, MaxPooling2D
 
 
 class BatchNormalization(ScaleAndShiftLayer):
@@ -125,11 +125,16 @@ class BatchNormalization(ScaleAndShiftLayer):
         return y, (x, mean, variance, use_batch, relu)
 
     def compute(
-        self, x: Any, training: bool, *, pool: MaxPooling2D | None = None, **options: Any
+        self,
+        x: Any,
+        training: bool,
+        *,
+        pool: MaxPooling2D | AveragePooling2D | None = None,
+        **options: Any,
     ) -> Any:
         """With `pool`, what that layer makes of the output."""
         numbers = self.numbers_of_images(training)
-        if pool is None or numbers is None:
+        if pool is None or pool.average or numbers is None:
             y = super().compute(x, training, **options)
             return y if pool is None else pool.compute(y, training)
         y = ops.batch_normalization_max_pool2d(widened(x), *numbers, *pool.geometry, **options)

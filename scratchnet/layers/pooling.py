@@ -22,6 +22,7 @@ from scratchnet.ops.geometry import Pair
 
 class _Pooling(Layer):
     axes: ClassVar[int] = 2
+    average: ClassVar[bool] = False  # or else the largest number of a window
 
     def __init__(
         self,
@@ -70,6 +71,8 @@ class _MaxPooling(_Pooling):
 
 
 class _AveragePooling(_Pooling):
+    average = True
+
     def forward(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, Saved]:
         images = as_images(x)
         return as_given(ops.average_pool2d(images, *self.geometry), self.axes), images.shape

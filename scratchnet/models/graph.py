@@ -28,6 +28,7 @@ from scratchnet import activations, ops
 from scratchnet.layers import (
     Activation,
     Add,
+    AveragePooling2D,
     BatchNormalization,
     Conv2D,
     InputLayer,
@@ -284,9 +285,9 @@ class Graph:
 
 
 def _pooled(steps: list[Step], readers: Counter[int]) -> list[Step]:
-    """The steps, with a max-pooling and what alone it reads as one step.
+    """The steps, with a pooling and what alone it reads as one step.
 
-    That is a convolution, a batch normalisation, or both, which then never write what would be
+    That is a convolution, a batch normalisation, or both, which then need not write what would be
     pooled (`ops.formulas.fused`).
     """
     merged: list[Step | None] = []
@@ -302,7 +303,7 @@ def _pooled(steps: list[Step], readers: Counter[int]) -> list[Step]:
         return place if alike and found.node.training == step.node.training else None
 
     for step in steps:
-        if type(step.node.layer) is MaxPooling2D:
+        if type(step.node.layer) in (AveragePooling2D, MaxPooling2D):
             options: dict[str, Any] = {"pool": step.node.layer}
             parts, place = [step], before(step, BatchNormalization)
             if place is not None:

@@ -51,7 +51,7 @@ def arguments_of(name, dtype, x=X):
         return (dy, kernel, *([] if base == "conv2d_transpose" else [images.shape]), *STRIDES)
     if base == "conv2d_bias":
         return images, *cast(FILTERS["conv2d"], FILTERS["conv2d"][0, 0, 0]), *STRIDES
-    if base == "conv2d_bias_max_pool2d":
+    if base == "conv2d_bias_pool2d":
         return images, *cast(FILTERS["conv2d"], FILTERS["conv2d"][0, 0, 0]), (1, 1), "same"
     if base == "dense_bias":
         return images, *cast(MEAN[:, None] * np.arange(-1, 3), GAMMA)

@@ -410,7 +410,7 @@ def test_many_filters_of_few_channels_are_exact(channels, filters):
     as_float = [a.astype(np.float32) for a in (x, kernel, bias)]
     y = formulas.conv2d(x, kernel)
     assert np.array_equal(kernels.conv2d(*as_float[:2]), y)
-    rectified = kernels.conv2d_bias(*as_float, relu=True)
+    rectified = kernels.conv2d_bias(*as_float, activation="relu")
     assert np.array_equal(rectified, np.maximum(y + bias, 0))
 
 

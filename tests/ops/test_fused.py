@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scratchnet import config
 from scratchnet.ops import formulas, kernels
-from scratchnet.ops.formulas.fused import Normalization
+from scratchnet.ops.formulas.fused import ACTIVATIONS, Normalization, Pooling
 from scratchnet.ops.kernels import correlation, pooled_convolution
 from scratchnet.ops.kernels.choice import WINOGRAD
 from tests.ops.threads import check_one_thread_and_two
@@ -23,6 +23,10 @@ def some(rng, shape, dtype, odd=False):
     if odd:
         x.reshape(-1)[rng.integers(0, x.size, 4)] = rng.choice(ODD, 4)
     return x
+
+
+def activated(ops, z, activation):
+    return z if activation == "linear" else getattr(ops, activation)(z)
 
 
 # From one number on to more than a long row of 256, and to several chunks of those
@@ -98,7 +102,7 @@ def test_results_do_not_go_into_an_array_that_is_read_only(name):
     strides=st.sampled_from([(1, 1), (1, 1), (2, 1)]),
     odd=st.booleans(),
 )
-def test_convolution_and_bias_and_relu(
+def test_convolution_and_bias_and_activation(
     algorithm, dtype, seed, size, channels, groups, strides, odd
 ):
     """The bits of the steps, by every algorithm, also where an image holds a NaN or an infinity."""
@@ -109,15 +113,15 @@ def test_convolution_and_bias_and_relu(
     for ops in (formulas, kernels):
         with config.using_convolution_algorithm(algorithm), np.errstate(all="ignore"):
             z = ops.conv2d(x, kernel, strides, "same", groups=groups)
-            for relu in (False, True):
-                arguments = bias, strides, "same", (1, 1), groups, relu
-                expected = formulas.relu(z + bias) if relu else z + bias
+            for activation in ACTIVATIONS:
+                arguments = bias, strides, "same", (1, 1), groups, activation
+                expected = activated(ops, z + bias, activation)
                 y = ops.conv2d_bias(x, kernel, *arguments)
                 assert y.dtype == expected.dtype
                 assert np.array_equal(y, expected, equal_nan=True)
 
 
-@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
@@ -131,7 +135,7 @@ def test_convolution_and_bias_and_relu(
     ],
 )
 def test_results_written_past_the_caches_are_the_same(
-    monkeypatch, channels, filters, size, strides, dtype, with_bias, relu
+    monkeypatch, channels, filters, size, strides, dtype, with_bias, activation
 ):
     rng = np.random.default_rng(0)
     x = some(rng, (4, 33, 31, channels), dtype)
@@ -141,7 +145,7 @@ def test_results_written_past_the_caches_are_the_same(
 
     def compute():
         if with_bias:
-            y = kernels.conv2d_bias(x, kernel, bias, strides, "same", relu=relu)
+            y = kernels.conv2d_bias(x, kernel, bias, strides, "same", activation=activation)
         else:
             y = kernels.conv2d(x, kernel, strides, "same")
         assert y.nbytes >= 2**16  # so much is aligned
@@ -161,7 +165,8 @@ def test_results_written_past_the_caches_are_the_same(
 @given(
     seed=st.integers(0, 2**32 - 1),
     size=st.tuples(st.integers(1, 3), st.integers(4, 40), st.integers(4, 20)),
-    channels=st.sampled_from([(1, 32), (3, 16), (2, 48), (5, 20), (40, 32)]),
+    channels=st.sampled_from([(1, 32), (3, 16), (2, 48), (5, 20), (40, 32), (1, 6), (3, 1)]),
+    algorithm=st.sampled_from(["auto", "blocks"]),
     geometry=st.sampled_from(
         [
             ((2, 2), None, "valid"),
@@ -174,13 +179,15 @@ def test_results_written_past_the_caches_are_the_same(
     ),
     padding=st.sampled_from(["valid", "same"]),
     strides=st.sampled_from([(1, 1), (1, 1), (2, 1)]),
-    relu=st.booleans(),
+    activation=st.sampled_from(sorted(ACTIVATIONS)),
+    average=st.booleans(),
     normalized=st.sampled_from([None, False, True]),
     odd=st.booleans(),
 )
 def test_convolution_and_pooling(
-    dtype, seed, size, channels, geometry, padding, strides, relu, normalized, odd
-):
+    dtype, seed, size, channels, algorithm, geometry, padding, strides, activation, average,
+    normalized, odd
+):  # fmt: skip
     """The bits of the steps, wherever tiles end, and where an image holds a NaN or an infinity."""
     rng = np.random.default_rng(seed)
     x = some(rng, (*size, channels[0]), dtype, odd)
@@ -190,17 +197,18 @@ def test_convolution_and_pooling(
         numbers = [some(rng, (channels[1],), dtype) for _ in range(4)]
         numbers[1] **= 2
         normalization = Normalization(*numbers, EPSILON, normalized)
-    with config.using_convolution_algorithm("blocks"), np.errstate(all="ignore"):
-        expected = kernels.conv2d_bias(x, kernel, bias, strides, padding, relu=relu)
+    with config.using_convolution_algorithm(algorithm), np.errstate(all="ignore"):
+        expected = kernels.conv2d_bias(x, kernel, bias, strides, padding, activation=activation)
         fits = all(o >= k for o, k in zip(expected.shape[1:3], geometry[0], strict=True))
         assume(fits or geometry[2] == "same")
         if normalized is not None:
             normalize = ("batch_normalization", "batch_normalization_relu")[normalized]
             expected = getattr(kernels, normalize)(expected, *normalization[:5])
-        expected = kernels.max_pool2d(expected, *geometry)
-        arguments = strides, padding, (1, 1), 1, relu, geometry, normalization
+        expected = (kernels.average_pool2d if average else kernels.max_pool2d)(expected, *geometry)
+        pooling = Pooling(*geometry, average)
+        arguments = strides, padding, (1, 1), 1, activation, pooling, normalization
         for ops in (formulas, kernels):
-            y = ops.conv2d_bias_max_pool2d(x, kernel, bias, *arguments)
+            y = ops.conv2d_bias_pool2d(x, kernel, bias, *arguments)
             assert y.dtype == dtype
             if ops is kernels:
                 assert np.array_equal(y, expected, equal_nan=True)
@@ -208,11 +216,17 @@ def test_convolution_and_pooling(
                 same([y], [expected], dtype)
 
 
-@pytest.mark.parametrize("filters", [16, 32, 48])
-def test_convolution_and_pooling_is_one_pass_of_the_same_bits_on_any_threads(monkeypatch, filters):
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("filters", [5, 16, 32, 48])
+def test_convolution_and_pooling_is_one_pass_of_the_same_bits_on_any_threads(
+    monkeypatch, filters, activation, average
+):
     rng = np.random.default_rng(0)
-    x, kernel = some(rng, (6, 30, 28, 3), np.float32), some(rng, (3, 3, 3, filters), np.float32)
-    expected = kernels.max_pool2d(kernels.conv2d_bias(x, kernel, kernel[0, 0, 0], relu=True))
+    x, kernel = some(rng, (6, 70, 28, 3), np.float32), some(rng, (3, 3, 3, filters), np.float32)
+    bias, options = kernel[0, 0, 0], {"padding": "same", "activation": activation}
+    pool = kernels.average_pool2d if average else kernels.max_pool2d
+    expected = pool(kernels.conv2d_bias(x, kernel, bias, **options))
 
     def no_other_way(*arguments, **options):
         raise AssertionError("computed step by step")
@@ -220,7 +234,8 @@ def test_convolution_and_pooling_is_one_pass_of_the_same_bits_on_any_threads(mon
     monkeypatch.setattr(pooled_convolution, "conv2d_bias", no_other_way)
 
     def compute():
-        return [kernels.conv2d_bias_max_pool2d(x, kernel, kernel[0, 0, 0], relu=True)]
+        pooling = Pooling(average=average)
+        return [kernels.conv2d_bias_pool2d(x, kernel, bias, **options, pooling=pooling)]
 
     check_one_thread_and_two(compute)
     assert np.array_equal(compute()[0], expected)
@@ -238,8 +253,9 @@ def test_convolution_and_pooling_is_one_pass_of_the_same_bits_on_any_threads(mon
 def test_convolution_and_bias_of_any_memory(change):
     rng = np.random.default_rng(0)
     arrays = [some(rng, shape, np.float32) for shape in ((2, 7, 8, 16), (3, 3, 16, 32), (32,))]
-    expected = kernels.conv2d_bias(*map(np.ascontiguousarray, map(change, arrays)), relu=True)
-    assert np.array_equal(kernels.conv2d_bias(*map(change, arrays), relu=True), expected)
+    changed = [change(array) for array in arrays]
+    expected = kernels.conv2d_bias(*map(np.ascontiguousarray, changed), activation="tanh")
+    assert np.array_equal(kernels.conv2d_bias(*changed, activation="tanh"), expected)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -250,7 +266,7 @@ def test_convolution_and_bias_of_any_memory(change):
     outputs=st.sampled_from([1, 10, 16, 70]),
     odd=st.booleans(),
 )
-def test_dense_and_bias_and_relu(dtype, seed, rows, inputs, outputs, odd):
+def test_dense_and_bias_and_activation(dtype, seed, rows, inputs, outputs, odd):
     """The bits of the steps, of few rows and of many, also where one holds a NaN or an infinity."""
     rng = np.random.default_rng(seed)
     x = some(rng, (*rows, inputs), dtype, odd)
@@ -258,9 +274,9 @@ def test_dense_and_bias_and_relu(dtype, seed, rows, inputs, outputs, odd):
     for ops in (formulas, kernels):
         with np.errstate(all="ignore"):
             z = ops.dense(x, kernel)
-            for relu in (False, True):
-                expected = formulas.relu(z + bias) if relu else z + bias
-                y = ops.dense_bias(x, kernel, bias, relu)
+            for activation in ACTIVATIONS:
+                expected = activated(ops, z + bias, activation)
+                y = ops.dense_bias(x, kernel, bias, activation)
                 assert y.dtype == expected.dtype
                 assert np.array_equal(y, expected, equal_nan=True)
 

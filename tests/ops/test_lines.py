@@ -34,7 +34,7 @@ def check(x, kernel, strides, padding, dilation, dtype):
         lambda *bias: correlation.forward(x, kernel, *geometry, correlation.correlate, *bias),
     ):
         assert np.array_equal(forward(), y)
-        assert np.array_equal(forward(bias, True), rectified)
+        assert np.array_equal(forward(bias, "relu"), rectified)
     for gradient in (lines.kernel_gradient, kernel_gradient.kernel_gradient):
         assert np.array_equal(gradient(dy, x, kernel.shape, view), dkernel)
 

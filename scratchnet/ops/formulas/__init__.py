@@ -82,7 +82,7 @@ from scratchnet.ops.formulas.fused import (
     bias_add_relu,
     bias_add_relu_backward,
     conv2d_bias,
-    conv2d_bias_max_pool2d,
+    conv2d_bias_pool2d,
     dense_bias,
 )
 from scratchnet.ops.formulas.gates import (
@@ -258,7 +258,7 @@ __all__ = [
     "conv2d",
     "conv2d_backward",
     "conv2d_bias",
-    "conv2d_bias_max_pool2d",
+    "conv2d_bias_pool2d",
     "conv2d_input_gradient",
     "conv2d_kernel_gradient",
     "conv2d_transpose",

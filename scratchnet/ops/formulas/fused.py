@@ -4,7 +4,7 @@ A cell by cell operation takes as long as it takes to bring its array from memor
 do both steps while the cell is there. `relu` stands for the plain one, y = max(z, 0).
 
 Shapes, errors and sources are those of the steps, in `convolution`, `linear`, `merge`,
-`normalization`, `pooling` and `rectifiers`.
+`normalization`, `pooling`, `rectifiers` and `sigmoids`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,25 @@ from scratchnet.ops.formulas.normalization import (
     batch_normalization,
     batch_normalization_backward,
 )
-from scratchnet.ops.formulas.pooling import max_pool2d
+from scratchnet.ops.formulas.pooling import average_pool2d, max_pool2d
 from scratchnet.ops.formulas.rectifiers import relu, relu_backward
+from scratchnet.ops.formulas.sigmoids import tanh
 from scratchnet.ops.geometry import Pair
 
-Pooling = tuple[Pair, Pair | None, str]  # size, strides, padding
+# f in y = f(z + b), by name
+ACTIVATIONS = {"linear": lambda z: z, "relu": relu, "tanh": tanh}
+
+
+class Pooling(NamedTuple):
+    """The arguments of `max_pool2d`, or where `average` is true of `average_pool2d`."""
+
+    size: Pair = (2, 2)
+    strides: Pair | None = None
+    padding: str = "valid"
+    average: bool = False
+
+
+HALVED = Pooling()
 
 
 class Normalization(NamedTuple):
@@ -50,14 +64,14 @@ def conv2d_bias(
     padding: str = "valid",
     dilation: Pair = (1, 1),
     groups: int = 1,
-    relu: bool = False,
+    activation: str = "linear",
 ) -> Shaped[np.ndarray, "N OH OW F"]:
-    """y = x ∗ w + b, or with `relu` max(x ∗ w + b, 0); b: (F,)."""
+    """y = f(x ∗ w + b) with f one of `ACTIVATIONS`; b: (F,)."""
     z = conv2d(x, kernel, strides, padding, dilation, groups)
-    return bias_add_relu(z, bias, z) if relu else bias_add(z, bias, z)
+    return ACTIVATIONS[activation](bias_add(z, bias, z))
 
 
-def conv2d_bias_max_pool2d(
+def conv2d_bias_pool2d(
     x: Shaped[np.ndarray, "N H W C"],
     kernel: Shaped[np.ndarray, "KH KW CG F"],
     bias: Shaped[np.ndarray, " F"],
@@ -65,30 +79,30 @@ def conv2d_bias_max_pool2d(
     padding: str = "valid",
     dilation: Pair = (1, 1),
     groups: int = 1,
-    relu: bool = False,
-    pooling: Pooling = ((2, 2), None, "valid"),
+    activation: str = "linear",
+    pooling: Pooling = HALVED,
     normalization: Normalization | None = None,
 ) -> Shaped[np.ndarray, "N PH PW F"]:
-    """The largest of each window of y = x ∗ w + b, or with `relu` of max(x ∗ w + b, 0).
+    """The largest, or the mean, of each window of y = f(x ∗ w + b), with f as in `conv2d_bias`.
 
-    Pooling: arguments of `max_pool2d`. With a normalization, of what that makes of y.
+    With a normalization, of what that makes of y.
     """
-    y = conv2d_bias(x, kernel, bias, strides, padding, dilation, groups, relu)
-    if normalization is None:
-        return max_pool2d(y, *pooling)
-    numbers, relu_after = normalization[:5], normalization.relu
-    return batch_normalization_max_pool2d(y, *numbers, *pooling, relu=relu_after)
+    y = conv2d_bias(x, kernel, bias, strides, padding, dilation, groups, activation)
+    if normalization is not None:
+        normalize = batch_normalization_relu if normalization.relu else batch_normalization
+        y = normalize(y, *normalization[:5])
+    return (average_pool2d if pooling.average else max_pool2d)(y, *pooling[:3])
 
 
 def dense_bias(
     x: Shaped[np.ndarray, "... I"],
     kernel: Shaped[np.ndarray, "I O"],
     bias: Shaped[np.ndarray, " O"],
-    relu: bool = False,
+    activation: str = "linear",
 ) -> Shaped[np.ndarray, "... O"]:
-    """y = x·w + b, or with `relu` max(x·w + b, 0); b: (O,)."""
+    """y = f(x·w + b) with f one of `ACTIVATIONS`; b: (O,)."""
     z = dense(x, kernel)
-    return bias_add_relu(z, bias, z) if relu else bias_add(z, bias, z)
+    return ACTIVATIONS[activation](bias_add(z, bias, z))
 
 
 def bias_add_relu(x: Images, bias: Channels, out: Images | None = None) -> Images:

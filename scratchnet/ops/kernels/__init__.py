@@ -52,7 +52,7 @@ from scratchnet.ops.kernels.normalization import (
     moments,
 )
 from scratchnet.ops.kernels.normalized_pooling import batch_normalization_max_pool2d
-from scratchnet.ops.kernels.pooled_convolution import conv2d_bias_max_pool2d
+from scratchnet.ops.kernels.pooled_convolution import conv2d_bias_pool2d
 from scratchnet.ops.kernels.pooling import (
     average_pool2d,
     average_pool2d_backward,

@@ -17,11 +17,15 @@ from scratchnet.ops.kernels import correlation, lines
 from scratchnet.ops.kernels.choice import WINOGRAD, choose
 from scratchnet.ops.kernels.jit import ready, served
 from scratchnet.ops.kernels.kernel_gradient import kernel_gradient
-from scratchnet.ops.kernels.linear import bias_add, bias_add_relu
+from scratchnet.ops.kernels.linear import bias_add
 from scratchnet.ops.kernels.patches import forward_view
+from scratchnet.ops.kernels.rectifiers import relu
 from scratchnet.ops.kernels.scattering import scattered_input_gradient
+from scratchnet.ops.kernels.sigmoids import tanh
 from scratchnet.ops.kernels.winograd import winograd_correlate
 from scratchnet.ops.kernels.winograd_gradient import winograd_kernel_gradient
+
+_ACTIVATIONS = {"linear": lambda z: z, "relu": relu, "tanh": tanh}
 
 
 def conv2d(
@@ -52,15 +56,15 @@ def conv2d_bias(
     padding: str = "valid",
     dilation: Pair = (1, 1),
     groups: int = 1,
-    relu: bool = False,
+    activation: str = "linear",
 ) -> np.ndarray:
     """As `formulas.conv2d_bias`; the bias is added to a tile of y before that leaves the cache."""
     strides, dilation = _pairs(strides, dilation)
     if groups > 1 or not served(x, kernel, bias) or bias.shape != kernel.shape[3:]:
         z = conv2d(x, kernel, strides, padding, dilation, groups)
-        return bias_add_relu(z, bias, z) if relu else bias_add(z, bias, z)
+        return _ACTIVATIONS[activation](bias_add(z, bias, z))
     window = conv2d_window(x.shape, kernel.shape, strides, padding, dilation, groups)
-    return _forward(ready(x), ready(kernel), window, strides, dilation, ready(bias), relu)
+    return _forward(ready(x), ready(kernel), window, strides, dilation, ready(bias), activation)
 
 
 def _forward(
@@ -70,14 +74,16 @@ def _forward(
     strides: Pair,
     dilation: Pair,
     bias: np.ndarray | None = None,
-    relu: bool = False,
+    activation: str = "linear",
 ) -> np.ndarray:
     """y of one group."""
     chosen = choose("forward", (len(x), *window.output), kernel.shape, strides, dilation, x.dtype)
     if chosen == "lines":
-        return lines.forward(x, kernel, window, strides, dilation, bias, relu)
+        return lines.forward(x, kernel, window, strides, dilation, bias, activation)
+    if chosen in WINOGRAD and activation == "tanh":
+        return tanh(_forward(x, kernel, window, strides, dilation, bias))
     product = _product(chosen)
-    return correlation.forward(x, kernel, window, strides, dilation, product, bias, relu)
+    return correlation.forward(x, kernel, window, strides, dilation, product, bias, activation)
 
 
 def conv2d_input_gradient(

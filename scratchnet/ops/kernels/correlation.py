@@ -29,6 +29,7 @@ from numba import prange
 from scratchnet import config
 from scratchnet.ops.geometry import Pair, Window
 from scratchnet.ops.kernels import taps
+from scratchnet.ops.kernels.biased import ACTIVATIONS, LINEAR, RELU, add_bias
 from scratchnet.ops.kernels.biased_blocks import STREAMED, multiply_biased, wait_for_stores
 from scratchnet.ops.kernels.blocks import PANELS, ROWS, lanes, multiply
 from scratchnet.ops.kernels.jit import jit
@@ -48,7 +49,6 @@ from scratchnet.ops.kernels.patches import (
 )
 from scratchnet.ops.kernels.reductions import repeated
 from scratchnet.ops.kernels.sharing import in_whole_blocks, panels_of_group, shared_out
-from scratchnet.ops.kernels.taps import add_bias
 
 _POSITIONS = 2**8, 2**11  # output positions of a tile, at least and at most
 _CELLS = 2**17  # bytes of the image that belong to them, about
@@ -67,7 +67,7 @@ def forward(
     dilation: Pair,
     product: Callable[..., None],
     bias: np.ndarray | None = None,
-    relu: bool = False,
+    activation: str = "linear",
 ) -> np.ndarray:
     """y of `formulas.conv2d` with one group, or of `formulas.conv2d_bias`.
 
@@ -75,7 +75,7 @@ def forward(
     """
     y = empty((len(x), *window.output, kernel.shape[3]), x.dtype)
     view = forward_view(kernel.shape[:2], window, strides, dilation)
-    product(x, kernel, y, view, bias=bias, relu=relu)
+    product(x, kernel, y, view, bias=bias, activation=activation)
     return y
 
 
@@ -128,30 +128,31 @@ def correlate(
     step: Pair = (1, 1),
     rest: Pair = (0, 0),
     bias: np.ndarray | None = None,
-    relu: bool = False,
+    activation: str = "linear",
     turned: Taps | None = None,
 ) -> None:
     """y[n, p·step + rest, q·step + rest, :] = Σ_k (patch of p, q)[k]·W[k, :].
 
     W is the kernel (KH, KW, C, F) as a matrix, or of the taps (rows, columns) the one turned round.
-    With a bias (F,) that is added, and with `relu` what is negative then becomes 0; then step and
-    rest are as they are by default.
+    With a bias (F,) that is added, and the activation follows; then step and rest are as they are
+    by default.
     """
-    matrix, w = matrix_of(kernel.shape, turned), kernel.reshape(-1)
+    matrix, w, kind = matrix_of(kernel.shape, turned), kernel.reshape(-1), ACTIVATIONS[activation]
     by_taps = taps.plan(view, x.shape, x.dtype, y.shape[3], config.threads())
     if by_taps is not None:
         biases = np.empty(0, x.dtype) if bias is None else bias
-        taps.correlate_taps(x, w, matrix, y, *by_taps, step, rest, biases, relu)
+        taps.correlate_taps(x, w, matrix, y, *by_taps, step, rest, biases, kind)
         return
     of_runs, of_tiles, in_lines = plan(view, x.shape, x.itemsize, y.shape[3], config.threads())
     one_chain = len(of_runs[0]) <= of_runs[2] and y.shape[3] % lanes(x.dtype) == 0
+    one_chain &= kind in (LINEAR, RELU)
     streamed = one_chain and step == (1, 1) and y.nbytes >= STREAMED
     in_lines &= not streamed
     biased = streamed or (one_chain and bias is not None and not in_lines)
     if bias is None:  # to add -0 changes no number
         bias = np.full(y.shape[3] if streamed else 0, -0.0, x.dtype)
     how = in_lines, biased, streamed
-    _correlate(x, w, matrix, y, *of_runs, *of_tiles, step, rest, *how, bias, relu)
+    _correlate(x, w, matrix, y, *of_runs, *of_tiles, step, rest, *how, bias, kind)
 
 
 @lru_cache(maxsize=1024)
@@ -191,7 +192,7 @@ def _in_lines(view: View, tiles: Tiles) -> bool:
 
 def _correlate_tiles(  # type: ignore[no-untyped-def]
     x, w, matrix, y, runs, length, several, tiles, shares, groups, step, rest,
-    in_lines, biased, streamed, bias, relu
+    in_lines, biased, streamed, bias, activation
 ):  # fmt: skip
     width, depth = 64 // x.itemsize, len(runs) * length
     lines, panels = len(x) * tiles.image_lines, (y.shape[3] + width - 1) // width
@@ -206,13 +207,13 @@ def _correlate_tiles(  # type: ignore[no-untyped-def]
             begin, end = tile * tiles.lines, min(lines, (tile + 1) * tiles.lines)
             of_group = (of_panels, first_panel, end_panel, y.reshape(-1), y.shape, 0)
             of_terms = (runs, length, several, tiles, step, rest, in_lines, biased, streamed)
-            correlate_tile(x, of_tile, begin, end, *of_group, *of_terms, bias, relu)
+            correlate_tile(x, of_tile, begin, end, *of_group, *of_terms, bias, activation)
 
 
 def _correlate_one_tile(  # type: ignore[no-untyped-def]
     x, of_tile, begin, end, w, first_panel, end_panel, out, shape, base,
     runs, length, several, tiles, step, rest,
-    in_lines, biased, streamed, bias, relu
+    in_lines, biased, streamed, bias, activation
 ):  # fmt: skip
     # Output lines from `begin` to `end`, of the panels from `first_panel` to `end_panel`, of an
     # array of that shape of which `out` has the numbers from `base` on
@@ -253,7 +254,7 @@ def _correlate_one_tile(  # type: ignore[no-untyped-def]
                 start = ((panel - first_panel) * depth + run * length) * width
                 terms = (runs, run, min(len(runs), run + several), length, w, start, apart)
                 if biased:
-                    how = (bias[panel * width :], relu, streamed, wide)
+                    how = (bias[panel * width :], activation == RELU, streamed, wide)
                     multiply_biased(source, of_rows, *terms, into, of_outputs, *how)
                 else:
                     multiply(source, of_rows, *terms, into, of_outputs, run > 0, wide)
@@ -273,11 +274,11 @@ def _correlate_one_tile(  # type: ignore[no-untyped-def]
     if len(bias) and first_panel == 0 and end_panel == panels:  # the rows of y are neighbours
         biases, last = repeated(bias, bias), targets[0] + count * filters
         for start in range(targets[0], last, len(biases)):
-            add_bias(out[start : min(last, start + len(biases))], biases, relu)
+            add_bias(out[start : min(last, start + len(biases))], biases, activation)
     elif len(bias):
         left, right = first_panel * width, min(filters, end_panel * width)
         for r in range(count):
-            add_bias(out[targets[r] + left : targets[r] + right], bias[left:right], relu)
+            add_bias(out[targets[r] + left : targets[r] + right], bias[left:right], activation)
 
 
 correlate_tile = jit(_correlate_one_tile, parallel=False)

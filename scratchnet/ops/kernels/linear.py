@@ -13,6 +13,7 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops import formulas
+from scratchnet.ops.kernels.biased import ACTIVATIONS, LINEAR, RELU, add_bias
 from scratchnet.ops.kernels.correlation import correlate
 from scratchnet.ops.kernels.jit import CHUNKS, jit, one_blas_thread, ready, served
 from scratchnet.ops.kernels.memory import empty
@@ -34,12 +35,12 @@ def dense(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def dense_bias(
-    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, relu: bool = False
+    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, activation: str = "linear"
 ) -> np.ndarray:
     """As `formulas.dense_bias`; the bias is added to a tile of y before that leaves the cache."""
     if not (_dense_served(x, kernel) and served(x, bias) and bias.shape == kernel.shape[1:]):
-        return formulas.dense_bias(x, kernel, bias, relu)
-    return _forward(x, kernel, ready(bias), relu)
+        return formulas.dense_bias(x, kernel, bias, activation)
+    return _forward(x, kernel, ready(bias), activation)
 
 
 def _dense_served(x: np.ndarray, kernel: np.ndarray) -> bool:
@@ -47,7 +48,10 @@ def _dense_served(x: np.ndarray, kernel: np.ndarray) -> bool:
 
 
 def _forward(
-    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None = None, relu: bool = False
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray | None = None,
+    activation: str = "linear",
 ) -> np.ndarray:
     rows, kernel = ready(x).reshape(-1, len(kernel)), ready(kernel)
     outputs = kernel.shape[1]
@@ -57,13 +61,13 @@ def _forward(
         columns = len(rows) if len(rows) <= _ROWS else 1
         cells, y_cells = (a.reshape(-1, 1, columns, a.shape[1]) for a in (rows, y))
         view = View((1, columns), (1, 1), (0,), (0,))
-        correlate(cells, kernel[None, None], y_cells, view, bias=bias, relu=relu)
+        correlate(cells, kernel[None, None], y_cells, view, bias=bias, activation=activation)
     else:
         # The columns of y are shared out among threads
         with one_blas_thread():
             _product(rows, kernel, y, _parts(outputs, _COLUMNS))
         if bias is not None:
-            _add(y.reshape(-1), bias, relu, y.reshape(-1))
+            _add(y.reshape(-1), bias, ACTIVATIONS[activation], y.reshape(-1))
     return y.reshape(*x.shape[:-1], outputs)
 
 
@@ -95,14 +99,14 @@ def bias_add(x: np.ndarray, bias: np.ndarray, out: np.ndarray | None = None) -> 
     """As `formulas.bias_add`."""
     if not _bias_served(x, bias, out):
         return formulas.bias_add(x, bias, out)
-    return _add_bias(x, bias, out, relu=False)
+    return _add_bias(x, bias, out, LINEAR)
 
 
 def bias_add_relu(x: np.ndarray, bias: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """As `formulas.bias_add_relu`."""
     if not _bias_served(x, bias, out):
         return formulas.bias_add_relu(x, bias, out)
-    return _add_bias(x, bias, out, relu=True)
+    return _add_bias(x, bias, out, RELU)
 
 
 def _bias_served(x: np.ndarray, bias: np.ndarray, out: np.ndarray | None) -> bool:
@@ -114,10 +118,10 @@ def _bias_served(x: np.ndarray, bias: np.ndarray, out: np.ndarray | None) -> boo
     )
 
 
-def _add_bias(x: np.ndarray, bias: np.ndarray, out: np.ndarray | None, relu: bool) -> np.ndarray:
+def _add_bias(x: np.ndarray, bias: np.ndarray, out: np.ndarray | None, kind: int) -> np.ndarray:
     cells = ready(x).reshape(-1)
     y = empty(x.shape, cells.dtype) if out is None else out
-    _add(cells, ready(bias), relu, y.reshape(-1))
+    _add(cells, ready(bias), kind, y.reshape(-1))
     return y
 
 
@@ -169,7 +173,7 @@ def _turned_rows_times_matrix(x, dy, dkernel, parts, columns):  # type: ignore[n
         multiply_into(x[:, first:end].T, dy[:, left:right], dkernel[first:end, left:right])
 
 
-def _add_to_rows(x, bias, relu, y):  # type: ignore[no-untyped-def]
+def _add_to_rows(x, bias, activation, y):  # type: ignore[no-untyped-def]
     rows = len(x) // len(bias)
     for g in prange(CHUNKS):
         first, end = g * rows // CHUNKS * len(bias), (g + 1) * rows // CHUNKS * len(bias)
@@ -178,8 +182,8 @@ def _add_to_rows(x, bias, relu, y):  # type: ignore[no-untyped-def]
             row = x[start : min(end, start + len(more))]
             into = y[start : start + len(row)]
             for k in range(len(row)):
-                z = row[k] + more[k]
-                into[k] = 0 if relu & (z <= 0) else z
+                into[k] = row[k]
+            add_bias(into, more, activation)
 
 
 def _rectify_and_sum(dy, y, dx, partial):  # type: ignore[no-untyped-def]

@@ -24,7 +24,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
+from scratchnet.ops.formulas.fused import Pooling
 from scratchnet.ops.geometry import Pair, Window
+from scratchnet.ops.kernels.biased import ACTIVATIONS, add_bias
 from scratchnet.ops.kernels.blocks import (
     PANELS,
     ROWS,
@@ -35,8 +37,10 @@ from scratchnet.ops.kernels.blocks import (
 from scratchnet.ops.kernels.jit import CHUNKS, jit
 from scratchnet.ops.kernels.memory import empty, scratch, zeros
 from scratchnet.ops.kernels.patches import View, forward_view, whole_blocks
+from scratchnet.ops.kernels.window_blocks import AVERAGE, LARGEST
 
 _PLANES = 2**16  # bytes of the planes of a tile, about: they shall stay in a core's own cache
+EACH = -1  # instead of a kind of windows: every number is written
 _POSITIONS = 2**12  # of a tile, at most
 _SUMMED = 512  # positions that the gradient of the kernel adds up in one chain of vectors, about
 
@@ -58,20 +62,28 @@ class _Planes(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _planes_of(
-    view: View, shape: tuple[int, ...], filters: int, itemsize: int, positions: int
+    view: View,
+    shape: tuple[int, ...],
+    filters: int,
+    itemsize: int,
+    positions: int,
+    together: int = 1,
 ) -> tuple[_Planes, np.ndarray]:
     """(tiles of about so many positions, the distances of a patch's numbers from the first).
 
-    The distances fill whole blocks: the last one stands there again.
+    A tile has whole groups of lines that are pooled together. The distances fill whole blocks: the
+    last one stands there again.
     """
     (out_lines, columns), (top, left), span = view.output, view.first, view.span
+    out_lines = out_lines // together * together
     channels, width = shape[3], 64 // itemsize
     vectors = -(-columns // width)
     pitch = vectors * width + span[1] - 1
     of_line = (view.strides[0] * channels * pitch + filters * vectors * width) * itemsize
     lines = max(1, min(_PLANES // of_line, positions // (vectors * width), out_lines))
     tiles = -(-out_lines // lines)
-    lines = -(-out_lines // tiles)
+    lines = -(-out_lines // (tiles * together)) * together
+    tiles = -(-out_lines // lines)
     planes = _Planes(
         lines, tiles, columns, vectors, view.strides[0], top, left, span[0], pitch, channels
     )
@@ -87,18 +99,51 @@ def forward(
     strides: Pair,
     dilation: Pair,
     bias: np.ndarray | None = None,
-    relu: bool = False,
+    activation: str = "linear",
+    pooling: Pooling | None = None,
 ) -> np.ndarray:
-    """y of `formulas.conv2d` with one group, or of `formulas.conv2d_bias`; strides (any, 1)."""
+    """y of `formulas.conv2d` with one group, or with more of `conv2d_bias` or `conv2d_bias_pool2d`.
+
+    Strides are (any, 1). The windows that are pooled are as `poolable` says.
+    """
     filters, width = kernel.shape[3], lanes(x.dtype)
-    y = empty((len(x), *window.output, filters), x.dtype)
+    together, kind = (1, EACH) if pooling is None else (2, AVERAGE if pooling.average else LARGEST)
+    y = empty((len(x), *(size // together for size in window.output), filters), x.dtype)
     view = forward_view(kernel.shape[:2], window, strides, dilation)
-    planes, cells = _planes_of(view, x.shape, filters, x.itemsize, _POSITIONS)
+    planes, cells = _planes_of(view, x.shape, filters, x.itemsize, _POSITIONS, together)
     spread = np.repeat(kernel.reshape(-1, filters).T, width)  # each number in all lanes
     if bias is None:
         bias = np.zeros(filters, x.dtype)
-    _forward(x, spread, y, cells[: spread.size // filters // width], planes, bias, relu)
+    places = _places_of(planes, y.shape[2], filters, width, together)
+    how = planes, bias, ACTIVATIONS[activation], kind
+    _forward(x, spread, y, cells[: spread.size // filters // width], *places, *how)
     return y
+
+
+@lru_cache(maxsize=256)
+def _places_of(
+    planes: _Planes, columns: int, filters: int, width: int, together: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(where each vector of a tile sees the image first, where it goes to in the plane of a filter,
+    where in these planes each number of a written line is).
+
+    Of so many lines together the first go to the first part of a plane, the second to the next.
+    """
+    rows = -(-planes.lines * planes.vectors // ROWS) * ROWS
+    p, vector = np.divmod(np.arange(rows), planes.vectors)
+    of_line = planes.stride * planes.channels * planes.pitch
+    positions = np.minimum(p, planes.lines - 1) * of_line + vector * width
+    part, place = p % together, p // together
+    into = np.where(p < planes.lines, part * (planes.lines // together) + place, p)
+    q, f = np.divmod(np.arange(columns * filters), filters)
+    return positions, (into * planes.vectors + vector) * width, f * rows * width + q
+
+
+def poolable(output: Pair, pooling: Pooling) -> bool:
+    """Whether `forward` pools such windows of an output: 2×2, beside each other and inside."""
+    size, steps, padding, _ = pooling
+    even = padding == "valid" or not any(length % 2 for length in output)
+    return size == (2, 2) and steps in (None, (2, 2)) and even and min(output) > 1
 
 
 def kernel_gradient(
@@ -143,39 +188,60 @@ def _take_apart(x, n, p, lines, planes, into):  # type: ignore[no-untyped-def]
 _apart = jit(_take_apart, parallel=False)
 
 
-def _forward_lines(x, w, y, cells, planes, bias, relu):  # type: ignore[no-untyped-def]
+def _pool_lines(above, below, average, y):  # type: ignore[no-untyped-def]
+    # y[q] of the cells 2·q and 2·q + 1 of each
+    if average:
+        zero, four = y.dtype.type(0), y.dtype.type(4)
+        for q in range(len(y)):
+            total = zero + above[2 * q] + above[2 * q + 1]
+            y[q] = (total + below[2 * q] + below[2 * q + 1]) / four
+    else:
+        for q in range(len(y)):
+            a, b, c, d = above[2 * q], above[2 * q + 1], below[2 * q], below[2 * q + 1]
+            best = b if (b > a) | (b != b) else a
+            best = c if (c > best) | (c != c) else best
+            y[q] = d if (d > best) | (d != d) else best
+
+
+_pool = jit(_pool_lines, parallel=False)
+
+
+def _forward_lines(  # type: ignore[no-untyped-def]
+    x, w, y, cells, positions, targets, places, planes, bias, activation, kind
+):
     filters, width = y.shape[3], 64 // x.itemsize
-    size = len(cells) * width
+    size, pooled = len(cells) * width, kind != EACH
     line = planes.channels * planes.pitch  # of x, all channels
-    most = (planes.lines * planes.vectors + ROWS - 1) // ROWS * ROWS
+    plane, most = planes.lines * planes.vectors * width, len(targets) * width  # of a filter
+    together = 2 if pooled else 1  # lines of y, of which one is written
+    columns = planes.vectors * width // together
     for task in prange(len(x) * planes.tiles):
         n, tile = task // planes.tiles, task % planes.tiles
         begin = tile * planes.lines
-        lines = min(planes.lines, y.shape[1] - begin)
-        source = scratch(((lines - 1) * planes.stride + planes.height) * line, x)
+        lines = min(planes.lines, y.shape[1] * together - begin)
+        source = scratch(((planes.lines - 1) * planes.stride + planes.height) * line, x)
         _apart(x, n, begin, lines, planes, source)
-        count = lines * planes.vectors
-        rows = (count + ROWS - 1) // ROWS * ROWS
-        positions, targets = np.empty(rows, np.int64), np.empty(rows, np.int64)
-        for r in range(rows):
-            p, vector = divmod(min(r, count - 1), planes.vectors)
-            positions[r] = p * planes.stride * line + vector * width
-            targets[r] = min(r, count - 1) * width
-        outputs = scratch(filters * most * width, x)
+        rows = (lines * planes.vectors + ROWS - 1) // ROWS * ROWS
+        outputs = scratch(filters * most, x)
         f = 0
         while f < filters:
             wide = f + PANELS <= filters
-            of_w, of_y = (w, f * size, size), (outputs[f * most * width :], most * width, targets)
-            multiply_own(source, positions, cells, *of_w, *of_y, wide)
+            of_w, of_y = (w, f * size, size), (outputs[f * most :], most, targets[:rows])
+            multiply_own(source, positions[:rows], cells, *of_w, *of_y, wide)
             f += PANELS if wide else 1
-        for p in range(lines):
-            into = y[n, begin + p].reshape(-1)
-            for f in range(filters):
-                start = f * most * width + p * planes.vectors * width
-                plane, b = outputs[start : start + planes.columns], bias[f]
-                for q in range(len(plane)):
-                    z = plane[q] + b
-                    into[q * filters + f] = 0 if relu & (z <= 0) else z
+        biases, results = scratch(plane, x), scratch(filters * most if pooled else 0, x)
+        for f in range(filters):
+            of_filter, half = outputs[f * most : f * most + plane], plane // 2
+            biases[:] = bias[f]
+            add_bias(of_filter, biases, activation)
+            if pooled:
+                of_pool = results[f * most : f * most + half // 2]
+                _pool(of_filter[:half], of_filter[half:], kind == AVERAGE, of_pool)
+        for p in range(lines // together):
+            into = y[n, begin // together + p].reshape(-1)
+            planes_of_line = results[p * columns :] if pooled else outputs[p * columns :]
+            for k in range(len(into)):
+                into[k] = planes_of_line[places[k]]
 
 
 def _kernel_gradient_lines(dy, x, partial, cells, planes):  # type: ignore[no-untyped-def]

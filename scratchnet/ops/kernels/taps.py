@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
+from scratchnet.ops.kernels.biased import add_bias
 from scratchnet.ops.kernels.blocks import PANELS, ROWS, lanes, multiply
 from scratchnet.ops.kernels.jit import jit
 from scratchnet.ops.kernels.memory import scratch
@@ -70,7 +71,7 @@ def plan(
 
 
 def _correlate_taps(  # type: ignore[no-untyped-def]
-    x, w, matrix, y, taps, everywhere, chain, tiles, shares, groups, step, rest, bias, relu
+    x, w, matrix, y, taps, everywhere, chain, tiles, shares, groups, step, rest, bias, activation
 ):
     width, depth = 64 // x.itemsize, len(taps) * x.shape[3]
     lines, panels = len(x) * tiles.image_lines, y.shape[3] // width
@@ -87,9 +88,9 @@ def _correlate_taps(  # type: ignore[no-untyped-def]
             of_group = (of_panels, first_panel, end_panel, y)
             _correlate_tile(x, begin, end, *of_group, outputs, taps, everywhere, chain, tiles)
             if len(bias):
-                left, right = first_panel * width, end_panel * width
+                left, right, out = first_panel * width, end_panel * width, y.reshape(-1)
                 for start in outputs:
-                    add_bias(y.reshape(-1)[start + left : start + right], bias[left:right], relu)
+                    add_bias(out[start + left : start + right], bias[left:right], activation)
 
 
 def _correlate_one_tile(  # type: ignore[no-untyped-def]
@@ -143,13 +144,6 @@ def _outputs_of_tap(shape, begin, end, row, column, tiles, outputs, positions, t
     return count
 
 
-def _add_bias(cells, biases, relu):  # type: ignore[no-untyped-def]
-    for c in range(len(cells)):
-        z = cells[c] + biases[c]
-        cells[c] = 0 if relu & (z <= 0) else z
-
-
-add_bias = jit(_add_bias, parallel=False)
 _meet = jit(_outputs_of_tap, parallel=False)
 _correlate_tile = jit(_correlate_one_tile, parallel=False)
 correlate_taps = jit(_correlate_taps, work=50)

@@ -99,7 +99,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         "conv2d of many channels": lambda: kernels.conv2d_bias(
             ones(1, 3, 3, 128), ones(3, 3, 128, 16), ones(16), padding="same"
         ),
-        "conv2d and max_pool2d": lambda: kernels.conv2d_bias_max_pool2d(
+        "conv2d and max_pool2d": lambda: kernels.conv2d_bias_pool2d(
             image, ones(3, 3, 4, 32), ones(32)
         ),
         "conv2d of many channels to its kernel": lambda: kernels.conv2d_kernel_gradient(

@@ -54,7 +54,7 @@ def winograd_correlate(
     step: Pair = (1, 1),
     rest: Pair = (0, 0),
     bias: np.ndarray | None = None,
-    relu: bool = False,
+    activation: str = "linear",
     turned: Taps | None = None,
     *,
     m: Pair,
@@ -69,7 +69,7 @@ def winograd_correlate(
     _map_kernel(kernel.reshape(-1), apart, u.reshape(-1), channels, m)
     terms = gcd(channels, _TERMS[prod(m)])
     block = _block(y.shape, x, m, config.threads())
-    least = x.dtype.type(0 if relu else -np.inf)
+    least = x.dtype.type(0 if activation == "relu" else -np.inf)
     if bias is None:
         bias = np.zeros(filters, x.dtype)
     _correlate(x, u.reshape(-1), y, view.first, block, m, terms, bias, least)

@@ -11,6 +11,9 @@ from scratchnet.ops.kernels.compilation import compiled
 from scratchnet.ops.kernels.elementary import exp
 from scratchnet.ops.kernels.jit import jit, ready, served
 from scratchnet.ops.kernels.memory import empty
+from scratchnet.ops.kernels.reductions import LANES, largest_cells
+
+_SOME = 16  # of a long row, the largest that are found together
 
 
 def softmax(x: np.ndarray, axis: Axis = -1) -> np.ndarray:
@@ -43,35 +46,65 @@ def softmax_backward(dy: np.ndarray, y: np.ndarray, axis: Axis = -1) -> np.ndarr
     return dx.reshape(y.shape)
 
 
-def _exponentials(x, y):  # type: ignore[no-untyped-def]
-    # y_c = e^{x_c − m}; gives (m, Σ y_c)
-    largest, total = x[0], x.dtype.type(0)
-    for c in range(len(x)):
-        largest = max(largest, x[c])
+def _largest_one_by_one(x):  # type: ignore[no-untyped-def]
+    # NaN where one is
+    largest = x[0]
+    for value in x:
+        largest = value if (value > largest) | (value != value) else largest
+    return largest
+
+
+_largest_of_few = jit(_largest_one_by_one, parallel=False)
+
+
+def _largest(x):  # type: ignore[no-untyped-def]
+    if len(x) < LANES:
+        return _largest_of_few(x)
+    best = np.empty(_SOME, x.dtype)
+    largest_cells(x, best)
+    return _largest_of_few(best)
+
+
+def _exponentials(x, largest, y):  # type: ignore[no-untyped-def]
+    # y_c = e^{x_c − m}; gives Σ y_c
+    total = x.dtype.type(0)
     for c in range(len(x)):
         y[c] = exp(x[c] - largest)
     for c in range(len(x)):
         total += y[c]
-    return largest, total
+    return total
 
 
+def _products(a, b):  # type: ignore[no-untyped-def]
+    # Σ a_c·b_c
+    total = a.dtype.type(0)
+    for c in range(len(a)):
+        total += a[c] * b[c]
+    return total
+
+
+_largest_of = jit(_largest, parallel=False)
 # In a sum the order may change, so that several terms are added at a time; nothing else may.
-_exponentials_of = compiled(_exponentials, fastmath={"reassoc"}, error_model="numpy")
+_exponentials_of, _sum_of_products = (
+    compiled(function, fastmath={"reassoc"}, error_model="numpy")
+    for function in (_exponentials, _products)
+)
 
 
 def _softmax_of_rows(x, y):  # type: ignore[no-untyped-def]
     rows, columns = x.shape
     for r in prange(rows):
-        _, total = _exponentials_of(x[r], y[r])
+        row = y[r]
+        total = _exponentials_of(x[r], _largest_of(x[r]), row)
         for c in range(columns):
-            y[r, c] /= total
+            row[c] /= total
 
 
 def _log_softmax_of_rows(x, y):  # type: ignore[no-untyped-def]
     rows, columns = x.shape
     for r in prange(rows):
-        largest, total = _exponentials_of(x[r], y[r])
-        logarithm = np.log(total)
+        largest = _largest_of(x[r])
+        logarithm = np.log(_exponentials_of(x[r], largest, y[r]))
         for c in range(columns):
             y[r, c] = (x[r, c] - largest) - logarithm
 
@@ -79,9 +112,7 @@ def _log_softmax_of_rows(x, y):  # type: ignore[no-untyped-def]
 def _gradient_of_softmax(dy, y, dx):  # type: ignore[no-untyped-def]
     rows, columns = y.shape
     for r in prange(rows):
-        total = y.dtype.type(0)
-        for c in range(columns):
-            total += dy[r, c] * y[r, c]
+        total = _sum_of_products(dy[r], y[r])
         for c in range(columns):
             dx[r, c] = y[r, c] * (dy[r, c] - total)
 

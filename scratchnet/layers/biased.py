@@ -59,9 +59,7 @@ class BiasedLayer(Layer):
     ) -> tuple[np.ndarray, Saved]:
         """(f(z + b) with f one of `ops.formulas.fused.ACTIVATIONS`, what `apply_kernels` saves)."""
         z, saved = self.apply_kernels(x)
-        if activation == "relu":
-            return ops.bias_add_relu(z, bias, out=z), saved
-        return activations.get(activation)(ops.bias_add(z, bias, out=z)), saved
+        return ops.bias_add_activation(z, bias, activation, out=z), saved
 
     def apply_kernels_backward(
         self, dz: np.ndarray, saved: Saved, needs_dx: bool
@@ -91,9 +89,9 @@ class BiasedLayer(Layer):
         self, dy: np.ndarray, saved: Saved, needs_dx: bool = True
     ) -> tuple[np.ndarray | None, Gradients]:
         of_kernels, kept = saved
-        if self.bias is None or not (self.one_pass and self.activation is activations.relu):
+        if self.bias is None or not self.one_pass:
             return self.backward_logits(self.activation.gradient(dy, kept), of_kernels, needs_dx)
-        dz, dbias = ops.bias_add_relu_backward(dy, kept)
+        dz, dbias = ops.bias_add_activation_backward(dy, kept, self.activation.name)
         return self._gradients(dz, dbias, of_kernels, needs_dx)
 
     @property

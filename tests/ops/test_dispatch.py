@@ -60,9 +60,9 @@ def arguments_of(name, dtype, x=X):
     if base == "dense":
         (matrix,) = cast(MEAN[:, None] * np.arange(-1, 3))
         return (images[..., ::-1], images, matrix) if way else (images, matrix)
-    if base == "bias_add_relu" and way:
+    if base == "bias_add_activation" and way:
         return images[::-1], images
-    if base in ("bias_add", "bias_add_relu"):
+    if base in ("bias_add", "bias_add_activation"):
         return (images,) if way else (images, *cast(GAMMA))
     if base == "batch_normalization":
         first = (images[::-1], images) if way else (images,)

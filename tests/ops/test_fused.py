@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -45,26 +47,30 @@ def same(got, expected, dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(seed=st.integers(0, 2**32 - 1), shape=shapes, odd=st.booleans(), into=st.booleans())
-def test_bias_and_relu(dtype, seed, shape, odd, into):
+def test_bias_and_activation(dtype, seed, shape, odd, into):
     rng = np.random.default_rng(seed)
     x, bias = some(rng, shape, dtype, odd), some(rng, shape[-1:], dtype)
-    expected = formulas.relu(x + bias)
-    for ops in (formulas, kernels):
-        for name, result in (("bias_add", x + bias), ("bias_add_relu", expected)):
-            source = x.copy()
-            y = getattr(ops, name)(source, bias, out=source if into else None)
-            assert (y is source) == into
-            assert np.array_equal(y, result, equal_nan=True)
-            assert into or np.array_equal(source, x, equal_nan=True)
     dy = some(rng, shape, dtype)
-    dx = formulas.relu_backward(dy, expected)
-    got = kernels.bias_add_relu_backward(dy, expected)
-    assert np.array_equal(got[0], dx)
-    same(got, formulas.bias_add_relu_backward(dy, expected), dtype)
-    same(got, (dx, formulas.bias_add_backward(dx)), dtype)
+    for ops in (formulas, kernels):
+        ways = {"linear": ops.bias_add} | {
+            name: partial(ops.bias_add_activation, activation=name) for name in ACTIVATIONS
+        }
+        for activation, way in ways.items():
+            source, expected = x.copy(), activated(ops, x + bias, activation)
+            y = way(source, bias, out=source if into else None)
+            assert (y is source) == into
+            assert np.array_equal(y, expected, equal_nan=True)
+            assert into or np.array_equal(source, x, equal_nan=True)
+    for activation in ACTIVATIONS:
+        y = activated(formulas, some(rng, shape, dtype), activation)
+        dx = dy if activation == "linear" else getattr(kernels, f"{activation}_backward")(dy, y)
+        got = kernels.bias_add_activation_backward(dy, y, activation)
+        assert np.array_equal(got[0], dx)
+        same(got, formulas.bias_add_activation_backward(dy, y, activation), dtype)
+        same(got, (dx, formulas.bias_add_backward(dx)), dtype)
 
 
-@pytest.mark.parametrize("name", ["bias_add", "bias_add_relu"])
+@pytest.mark.parametrize("name", ["bias_add", "bias_add_activation"])
 @pytest.mark.parametrize(
     "out",
     [
@@ -79,17 +85,17 @@ def test_results_go_into_any_array_that_can_hold_them(name, out):
     x = np.arange(-18, 18, dtype=np.float32).reshape(4, 3, 3)
     bias = np.array([1, 2, 3], np.float32)
     expected = getattr(formulas, name)(x, bias)
-    assert getattr(kernels, name)(x, bias, out) is out
+    assert getattr(kernels, name)(x, bias, out=out) is out
     assert np.array_equal(out, expected)
 
 
-@pytest.mark.parametrize("name", ["bias_add", "bias_add_relu"])
+@pytest.mark.parametrize("name", ["bias_add", "bias_add_activation"])
 def test_results_do_not_go_into_an_array_that_is_read_only(name):
     x, bias = np.ones((4, 3), np.float32), np.ones(3, np.float32)
     out = np.ones((4, 3), np.float32)
     out.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
-        getattr(kernels, name)(x, bias, out)
+        getattr(kernels, name)(x, bias, out=out)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])

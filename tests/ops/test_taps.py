@@ -31,7 +31,7 @@ def check(shape, size, filters, strides, padding, dilation, dtype):
     x, kernel, bias, turned, dy = (a.astype(dtype) for a in (x, kernel, bias, turned, dy))
     geometry = window, strides, dilation, correlation.correlate
     assert np.array_equal(correlation.forward(x, kernel, *geometry), z)
-    rectified = correlation.forward(x, kernel, *geometry, bias, True)
+    rectified = correlation.forward(x, kernel, *geometry, bias, "relu")
     assert np.array_equal(rectified, np.maximum(z + bias.astype(int), 0))
     assert np.array_equal(correlation.input_gradient(dy, turned, image, *geometry), dx)
 

@@ -9,7 +9,7 @@ Shapes, errors and sources are those of the steps, in `convolution`, `linear`, `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,11 +26,15 @@ from scratchnet.ops.formulas.normalization import (
 )
 from scratchnet.ops.formulas.pooling import average_pool2d, max_pool2d
 from scratchnet.ops.formulas.rectifiers import relu, relu_backward
-from scratchnet.ops.formulas.sigmoids import tanh
+from scratchnet.ops.formulas.sigmoids import tanh, tanh_backward
 from scratchnet.ops.geometry import Pair
 
-# f in y = f(z + b), by name
-ACTIVATIONS = {"linear": lambda z: z, "relu": relu, "tanh": tanh}
+# f in y = f(z + b), and what gives ∂L/∂z from ∂L/∂y and y
+ACTIVATIONS: dict[str, tuple[Callable[..., Images], Callable[..., Images]]] = {
+    "linear": (lambda z: z, lambda dy, y: dy),
+    "relu": (relu, relu_backward),
+    "tanh": (tanh, tanh_backward),
+}
 
 
 class Pooling(NamedTuple):
@@ -68,7 +72,7 @@ def conv2d_bias(
 ) -> Shaped[np.ndarray, "N OH OW F"]:
     """y = f(x ∗ w + b) with f one of `ACTIVATIONS`; b: (F,)."""
     z = conv2d(x, kernel, strides, padding, dilation, groups)
-    return ACTIVATIONS[activation](bias_add(z, bias, z))
+    return bias_add_activation(z, bias, activation, z)
 
 
 def conv2d_bias_pool2d(
@@ -102,17 +106,30 @@ def dense_bias(
 ) -> Shaped[np.ndarray, "... O"]:
     """y = f(x·w + b) with f one of `ACTIVATIONS`; b: (O,)."""
     z = dense(x, kernel)
-    return ACTIVATIONS[activation](bias_add(z, bias, z))
+    return bias_add_activation(z, bias, activation, z)
 
 
-def bias_add_relu(x: Images, bias: Channels, out: Images | None = None) -> Images:
-    """y = max(x + b, 0) with x: (…, C) and b: (C,), written to `out` as by `bias_add`."""
-    return np.maximum(bias_add(x, bias, out), 0, out=out)
+def bias_add_activation(
+    x: Images, bias: Channels, activation: str = "linear", out: Images | None = None
+) -> Images:
+    """y = f(x + b) with x: (…, C), b: (C,) and f one of `ACTIVATIONS`.
+
+    With `out`, written there and returned; that may be x itself.
+    """
+    f, _ = ACTIVATIONS[activation]
+    y = f(bias_add(x, bias, out))
+    if out is None:
+        return y
+    out[...] = y
+    return out
 
 
-def bias_add_relu_backward(dy: Images, y: Images) -> tuple[Images, Channels]:
-    """(∂L/∂x, ∂L/∂b) from the output y, which is positive where x + b was."""
-    dx = relu_backward(dy, y)
+def bias_add_activation_backward(
+    dy: Images, y: Images, activation: str = "linear"
+) -> tuple[Images, Channels]:
+    """(∂L/∂x, ∂L/∂b) from the output y, which is all that the gradients of f need."""
+    _, gradient = ACTIVATIONS[activation]
+    dx = gradient(dy, y)
     return dx, bias_add_backward(dx)
 
 

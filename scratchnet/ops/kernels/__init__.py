@@ -35,9 +35,9 @@ from scratchnet.ops.kernels.layer_normalization import (
 )
 from scratchnet.ops.kernels.linear import (
     bias_add,
+    bias_add_activation,
+    bias_add_activation_backward,
     bias_add_backward,
-    bias_add_relu,
-    bias_add_relu_backward,
     dense,
     dense_backward,
     dense_bias,

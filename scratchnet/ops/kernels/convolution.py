@@ -17,15 +17,12 @@ from scratchnet.ops.kernels import correlation, lines
 from scratchnet.ops.kernels.choice import WINOGRAD, choose
 from scratchnet.ops.kernels.jit import ready, served
 from scratchnet.ops.kernels.kernel_gradient import kernel_gradient
-from scratchnet.ops.kernels.linear import bias_add
+from scratchnet.ops.kernels.linear import bias_add_activation
 from scratchnet.ops.kernels.patches import forward_view
-from scratchnet.ops.kernels.rectifiers import relu
 from scratchnet.ops.kernels.scattering import scattered_input_gradient
 from scratchnet.ops.kernels.sigmoids import tanh
 from scratchnet.ops.kernels.winograd import winograd_correlate
 from scratchnet.ops.kernels.winograd_gradient import winograd_kernel_gradient
-
-_ACTIVATIONS = {"linear": lambda z: z, "relu": relu, "tanh": tanh}
 
 
 def conv2d(
@@ -62,7 +59,7 @@ def conv2d_bias(
     strides, dilation = _pairs(strides, dilation)
     if groups > 1 or not served(x, kernel, bias) or bias.shape != kernel.shape[3:]:
         z = conv2d(x, kernel, strides, padding, dilation, groups)
-        return _ACTIVATIONS[activation](bias_add(z, bias, z))
+        return bias_add_activation(z, bias, activation, z)
     window = conv2d_window(x.shape, kernel.shape, strides, padding, dilation, groups)
     return _forward(ready(x), ready(kernel), window, strides, dilation, ready(bias), activation)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numba import prange
 
 from scratchnet.ops import formulas
-from scratchnet.ops.kernels.biased import ACTIVATIONS, LINEAR, RELU, add_bias
+from scratchnet.ops.kernels.biased import ACTIVATIONS, LINEAR, TANH, add_bias
 from scratchnet.ops.kernels.correlation import correlate
 from scratchnet.ops.kernels.jit import CHUNKS, jit, one_blas_thread, ready, served
 from scratchnet.ops.kernels.memory import empty
@@ -102,11 +102,13 @@ def bias_add(x: np.ndarray, bias: np.ndarray, out: np.ndarray | None = None) -> 
     return _add_bias(x, bias, out, LINEAR)
 
 
-def bias_add_relu(x: np.ndarray, bias: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """As `formulas.bias_add_relu`."""
+def bias_add_activation(
+    x: np.ndarray, bias: np.ndarray, activation: str = "linear", out: np.ndarray | None = None
+) -> np.ndarray:
+    """As `formulas.bias_add_activation`."""
     if not _bias_served(x, bias, out):
-        return formulas.bias_add_relu(x, bias, out)
-    return _add_bias(x, bias, out, RELU)
+        return formulas.bias_add_activation(x, bias, activation, out)
+    return _add_bias(x, bias, out, ACTIVATIONS[activation])
 
 
 def _bias_served(x: np.ndarray, bias: np.ndarray, out: np.ndarray | None) -> bool:
@@ -133,13 +135,17 @@ def bias_add_backward(dy: np.ndarray) -> np.ndarray:
     return sum_of_rows(rows).astype(rows.dtype)
 
 
-def bias_add_relu_backward(dy: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As `formulas.bias_add_relu_backward`."""
+def bias_add_activation_backward(
+    dy: np.ndarray, y: np.ndarray, activation: str = "linear"
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `formulas.bias_add_activation_backward`."""
+    if activation == "linear":
+        return dy, bias_add_backward(dy)
     if not (served(dy, y) and dy.ndim and dy.shape == y.shape):
-        return formulas.bias_add_relu_backward(dy, y)
-    cells = ready(dy).reshape(-1)
+        return formulas.bias_add_activation_backward(dy, y, activation)
+    cells, kind = ready(dy).reshape(-1), ACTIVATIONS[activation]
     dx, partial = empty(dy.shape, cells.dtype), np.zeros((CHUNKS, dy.shape[-1]))
-    _rectified_sum(cells, ready(y).reshape(-1), dx.reshape(-1), partial)
+    _backward_and_sum(cells, ready(y).reshape(-1), kind, dx.reshape(-1), partial)
     return dx, partial.sum(axis=0).astype(cells.dtype)
 
 
@@ -186,8 +192,9 @@ def _add_to_rows(x, bias, activation, y):  # type: ignore[no-untyped-def]
             add_bias(into, more, activation)
 
 
-def _rectify_and_sum(dy, y, dx, partial):  # type: ignore[no-untyped-def]
-    # dx = dy where y is positive, and the sums of dx
+def _activation_backward_and_sum(dy, y, activation, dx, partial):  # type: ignore[no-untyped-def]
+    # dx, and its sums
+    one = dy.dtype.type(1)
     chunks, channels = partial.shape
     rows, width = len(dy) // channels, max(1, LANES // channels) * channels
     for g in prange(chunks):
@@ -196,10 +203,14 @@ def _rectify_and_sum(dy, y, dx, partial):  # type: ignore[no-untyped-def]
         for start in range(first, end, width):
             row, d_row = y[start : min(end, start + width)], dy[start : start + width]
             into = dx[start : start + width]
+            if activation == TANH:
+                for k in range(len(row)):
+                    into[k] = d_row[k] * (one - row[k] * row[k])
+            else:
+                for k in range(len(row)):
+                    into[k] = d_row[k] if row[k] > 0 else 0
             for k in range(len(row)):
-                d = d_row[k] if row[k] > 0 else dy.dtype.type(0)
-                into[k] = d
-                lanes[k] += d
+                lanes[k] += into[k]
         add_lanes(lanes, partial[g])
 
 
@@ -215,5 +226,5 @@ _product = jit(_rows_times_matrix, work=4)
 _input_gradient = jit(_rows_times_turned_matrix, work=4)
 _kernel_gradient = jit(_turned_rows_times_matrix, work=4)
 _add = jit(_add_to_rows)
-_rectified_sum = jit(_rectify_and_sum)
+_backward_and_sum = jit(_activation_backward_and_sum)
 _sum = jit(_sum_rows)

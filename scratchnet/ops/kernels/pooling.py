@@ -7,6 +7,8 @@ multiplied by `one`, which the compiler does not know to be 1, and so all lanes 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numba import prange
 
@@ -73,8 +75,20 @@ def average_pool2d_backward(
     if not (served(dy) and dy.shape == (input_shape[0], *output, input_shape[-1])):
         return formulas.average_pool2d_backward(dy, input_shape, pool_size, strides, padding)
     dx = empty(input_shape, dy.dtype.newbyteorder("="))
-    _average_backward(ready(dy), dx, *numbers)
+    (kh, kw), (height, width, channels) = pool_size, input_shape[1:]
+    filled = (output[0] * kh, output[1] * kw) == (height, width)
+    if channels < _MANY and filled and strides in (None, pool_size):
+        _average_backward_of_few(ready(dy), dx, _windows_of_line(width, kw, channels), kh, kw)
+    else:
+        _average_backward(ready(dy), dx, *numbers)
     return dx
+
+
+@lru_cache(maxsize=256)
+def _windows_of_line(width: int, kw: int, channels: int) -> np.ndarray:
+    """For each number of a line of the image, the place in a line of y that its window has."""
+    cell, c = np.divmod(np.arange(width * channels), channels)
+    return cell // kw * channels + c
 
 
 def global_max_pool2d(x: np.ndarray) -> np.ndarray:
@@ -190,6 +204,24 @@ def _max_pool2d_backward_of_few(dy, x, dx, kh, kw, sh, sw, top, left):  # type: 
                     into[winner] += dy[n, p, q, c]
 
 
+def _average_pool2d_backward_of_few(dy, dx, places, kh, kw):  # type: ignore[no-untyped-def]
+    # Windows side by side fill the image; places[k] of a line of dy is what k of one of dx has
+    images, oh, ow, channels = dy.shape
+    shares = dy.dtype.type(kh * kw)
+    for row in prange(images * oh):
+        n, p = divmod(np.int64(row), oh)
+        share, d_line = np.empty(ow * channels, dy.dtype), dy[n, p].reshape(-1)
+        for k in range(len(share)):
+            share[k] = d_line[k] / shares
+        first = dx[n, p * kh].reshape(-1)
+        for k in range(len(first)):
+            first[k] = share[places[k]]
+        for i in range(p * kh + 1, (p + 1) * kh):
+            other = dx[n, i].reshape(-1)
+            for k in range(len(other)):
+                other[k] = first[k]
+
+
 def _average_pool2d_backward(dy, dx, kh, kw, sh, sw, top, left):  # type: ignore[no-untyped-def]
     images, height, width, channels = dx.shape
     _, oh, ow, _ = dy.shape
@@ -258,6 +290,7 @@ def _global_average_pool2d_backward(dy, dx):  # type: ignore[no-untyped-def]
 
 _max_backward = jit(_max_pool2d_backward)
 _max_backward_of_few = jit(_max_pool2d_backward_of_few, work=4)
+_average_backward_of_few = jit(_average_pool2d_backward_of_few)
 _average_backward = jit(_average_pool2d_backward)
 _global_max_forward = jit(_global_max_pool2d)
 _global_max_backward = jit(_global_max_pool2d_backward)

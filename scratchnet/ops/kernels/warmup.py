@@ -121,6 +121,9 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         ),
         "average_pool2d": lambda: kernels.average_pool2d(image),
         "average_pool2d backward": lambda: kernels.average_pool2d_backward(halves, whole),
+        "average_pool2d with windows that meet backward": lambda: kernels.average_pool2d_backward(
+            halves, (1, 7, 7, 4), (3, 3), (2, 2)
+        ),
         "depthwise_conv2d": lambda: kernels.depthwise_conv2d(image, depthwise),
         "depthwise_conv2d backward": lambda: kernels.depthwise_conv2d_backward(
             cells, image, depthwise
@@ -137,7 +140,9 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         "dense backward": lambda: kernels.dense_backward(ones(2, 3), matrix, ones(8, 3)),
         "bias_add": lambda: kernels.bias_add(matrix, row),
         "bias_add backward": lambda: kernels.bias_add_backward(matrix),
-        "bias_add_relu backward": lambda: kernels.bias_add_relu_backward(matrix, matrix),
+        "bias_add_activation backward": lambda: kernels.bias_add_activation_backward(
+            matrix, matrix, "relu"
+        ),
         "moments": lambda: kernels.moments(matrix),
         "batch_normalization": lambda: kernels.batch_normalization(matrix, *of_channels, row, 1e-3),
         "batch_normalization backward": lambda: kernels.batch_normalization_backward(

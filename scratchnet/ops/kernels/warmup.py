@@ -107,7 +107,7 @@ def calls(dtype: str) -> dict[str, Callable[[], object]]:
         ),
         "conv2d to its kernel": lambda: kernels.conv2d_kernel_gradient(y, image, kernel.shape),
         "conv2d to its image": lambda: kernels.conv2d_input_gradient(y, kernel, whole),
-        "conv2d with few filters": lambda: kernels.conv2d(image, one),
+        "conv2d with few filters": lambda: kernels.conv2d_bias_pool2d(image, one, ones(1)),
         "conv2d with few filters to its kernel": lambda: kernels.conv2d_kernel_gradient(
             ones(1, 4, 4, 1), image, one.shape
         ),

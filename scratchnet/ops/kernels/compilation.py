@@ -29,6 +29,7 @@ KERNELS: list[Any] = []  # all that was compiled or will be: what `compiled` has
 
 def compiled(function: Callable[..., Any], **options: Any) -> Any:
     """`numba.njit(**options)` of a function; the machine code is kept on disk where that can be."""
+    options["no_cfunc_wrapper"] = True  # no kernel is handed to C as a pointer
     try:
         kernel = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache can be written

@@ -64,7 +64,10 @@ def measure(items: list[pytest.Item], paths: list[str], jobs: int, memory: Path)
 
     for end in run_all(map(observe, todo), jobs):
         if end.status:
-            raise RuntimeError(f"The tests of {end.name} ended their process: {end.status}.")
+            raise RuntimeError(
+                f"The tests of {end.name} ended their process with status {end.status}.\n"
+                f"{end.answer.decode()}"
+            )
         known[end.name] = names[end.name], pickle.loads(end.answer)
         print(f"{len(known[end.name][1])} tests of {os.path.relpath(end.name)}", flush=True)
     memory.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +120,9 @@ def _observe(
 def tracer(paths: list[str]) -> coverage.Coverage:
     """Not yet started; it notes lines of these files, and nothing on disk."""
     files = [os.path.abspath(path) for path in paths]
-    return coverage.Coverage(data_file=None, config_file=False, include=files)
+    made = coverage.Coverage(data_file=None, config_file=False, include=files)
+    made.set_option("run:disable_warnings", ["no-data-collected"])  # tests may meet no line
+    return made
 
 
 def _digest(*paths: str) -> str:

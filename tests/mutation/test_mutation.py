@@ -56,9 +56,10 @@ def test_scaled():
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     (tmp_path / "thing.py").write_text(SOURCE)
     (tmp_path / "test_thing.py").write_text(TEST)
+    (tmp_path / "test_else.py").write_text("def test_of_something_else():\n    pass\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -66,7 +67,7 @@ def project(tmp_path, monkeypatch):
 def run_on_thing():
     """The whole command on `thing.py`, and what it has printed."""
     root = Path(__file__).parents[2]
-    command = ["-m", "tests.mutation", "thing.py", "--tests", "test_thing.py"]
+    command = ["-m", "tests.mutation", "thing.py", "--tests", "test_thing.py", "test_else.py"]
     command += ["--preload", "hypothesis", "--results", "all.jsonl", "--report", "report.md"]
     done = subprocess.run(
         [sys.executable, *command],

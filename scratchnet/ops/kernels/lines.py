@@ -12,8 +12,10 @@ so that the numbers for q, q + 1, … lie side by side, of x and of y. A last ve
 lanes beyond it: what they compute is dropped, and their dy is zero. (So an infinity or NaN beside
 a patch spoils the gradient of a tap that does not see it.)
 
-A thread takes a tile of lines of one image. Traffic: x is read and y written once, and each number
-once more in the cache, to take planes apart and put them together. FLOPs: 2·N·OH·OW·KH·KW·C·F.
+A thread takes a tile of lines of one image. A bias is added to a plane, and windows of 2×2 are
+pooled in it, before the planes are put together. Traffic: x is read and y written once, and each
+number once more in the cache, to take planes apart and put them together. FLOPs:
+2·N·OH·OW·KH·KW·C·F.
 """
 
 from __future__ import annotations
@@ -40,8 +42,8 @@ from scratchnet.ops.kernels.patches import View, forward_view, whole_blocks
 from scratchnet.ops.kernels.window_blocks import AVERAGE, LARGEST
 
 _PLANES = 2**16  # bytes of the planes of a tile, about: they shall stay in a core's own cache
-EACH = -1  # instead of a kind of windows: every number is written
 _POSITIONS = 2**12  # of a tile, at most
+_EACH = -1  # instead of a kind of windows: every number is written
 _SUMMED = 512  # positions that the gradient of the kernel adds up in one chain of vectors, about
 
 
@@ -102,12 +104,10 @@ def forward(
     activation: str = "linear",
     pooling: Pooling | None = None,
 ) -> np.ndarray:
-    """y of `formulas.conv2d` with one group, or with more of `conv2d_bias` or `conv2d_bias_pool2d`.
-
-    Strides are (any, 1). The windows that are pooled are as `poolable` says.
-    """
+    """y of `formulas.conv2d` with one group, of `conv2d_bias` with a bias, and of
+    `conv2d_bias_pool2d` with windows that are `poolable`; strides (any, 1)."""
     filters, width = kernel.shape[3], lanes(x.dtype)
-    together, kind = (1, EACH) if pooling is None else (2, AVERAGE if pooling.average else LARGEST)
+    together, kind = (1, _EACH) if pooling is None else (2, AVERAGE if pooling.average else LARGEST)
     y = empty((len(x), *(size // together for size in window.output), filters), x.dtype)
     view = forward_view(kernel.shape[:2], window, strides, dilation)
     planes, cells = _planes_of(view, x.shape, filters, x.itemsize, _POSITIONS, together)
@@ -124,10 +124,10 @@ def forward(
 def _places_of(
     planes: _Planes, columns: int, filters: int, width: int, together: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(where each vector of a tile sees the image first, where it goes to in the plane of a filter,
-    where in these planes each number of a written line is).
+    """(where each vector of a tile first sees the image, its place in the plane of a filter, the
+    place in all planes of each number of a line of y).
 
-    Of so many lines together the first go to the first part of a plane, the second to the next.
+    Two lines that are pooled together go to the two halves of a plane.
     """
     rows = -(-planes.lines * planes.vectors // ROWS) * ROWS
     p, vector = np.divmod(np.arange(rows), planes.vectors)
@@ -210,7 +210,7 @@ def _forward_lines(  # type: ignore[no-untyped-def]
     x, w, y, cells, positions, targets, places, planes, bias, activation, kind
 ):
     filters, width = y.shape[3], 64 // x.itemsize
-    size, pooled = len(cells) * width, kind != EACH
+    size, pooled = len(cells) * width, kind != _EACH
     line = planes.channels * planes.pitch  # of x, all channels
     plane, most = planes.lines * planes.vectors * width, len(targets) * width  # of a filter
     together = 2 if pooled else 1  # lines of y, of which one is written

@@ -1,9 +1,10 @@
 """Convolution and the pooling of its result in one pass. Meaning: `ops.formulas.fused`.
 
 A tile of output lines (`ops.kernels.correlation`) stays in a core's own cache, and only the largest
-of each window is written, normalised if that is wanted (`ops.kernels.normalized_pooling`). That
-saves writing and reading the whole image. It is done where blocks compute the convolution and
-windows of one line do not reach into those of the next; elsewhere one step follows the other.
+of each window is written, normalised if that is wanted (`ops.kernels.normalized_pooling`), or the
+mean. That saves writing and reading the whole image. It is done where blocks compute the
+convolution and windows of one line do not reach into those of the next, and with few filters as
+`ops.kernels.lines` says; elsewhere one step follows the other.
 
 Traffic: x and W are read and y is written once, as far as the caches hold a tile. FLOPs: those of
 the convolution.

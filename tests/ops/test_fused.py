@@ -239,12 +239,24 @@ def test_convolution_and_pooling_is_one_pass_of_the_same_bits_on_any_threads(
 
     monkeypatch.setattr(pooled_convolution, "conv2d_bias", no_other_way)
 
-    def compute():
-        pooling = Pooling(average=average)
-        return [kernels.conv2d_bias_pool2d(x, kernel, bias, **options, pooling=pooling)]
+    for padding in ("valid", "same"):  # the same windows: they fill the image
+        pooling = Pooling(padding=padding, average=average)
+        pooled = partial(kernels.conv2d_bias_pool2d, x, kernel, bias, **options, pooling=pooling)
+        check_one_thread_and_two(lambda pooled=pooled: [pooled()])
+        assert np.array_equal(pooled(), expected)
 
-    check_one_thread_and_two(compute)
-    assert np.array_equal(compute()[0], expected)
+
+@pytest.mark.parametrize("ops", [formulas, kernels])
+@pytest.mark.parametrize("filters", [6, 16])
+@pytest.mark.parametrize("size", [(1, 30), (30, 1), (1, 1)])
+def test_an_output_smaller_than_a_window_is_refused(size, filters, ops):
+    x, kernel = np.ones((2, *size, 1), np.float32), np.ones((3, 3, 1, filters), np.float32)
+    with pytest.raises(ValueError, match="empty"):
+        ops.conv2d_bias_pool2d(x, kernel, kernel[0, 0, 0], padding="same")
+    y = ops.conv2d_bias_pool2d(
+        x, kernel, kernel[0, 0, 0], padding="same", pooling=Pooling(padding="same")
+    )
+    assert y.shape == (2, *(-(-length // 2) for length in size), filters)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ def winograd_kernel_gradient(
     )
     of_chunk = -(-tiles // chunks)
     block = -(-of_chunk // -(-of_chunk // most))
-    partial = empty((chunks, parts, panels, entries_of(m), part * width), x.dtype)
+    kept = chunks if chunks > 1 else 0  # the sums of a single one stay with its thread
+    partial = empty((kept, parts, panels, entries_of(m), part * width), x.dtype)
     dkernel = empty(kernel_shape, x.dtype)
     _gradient(dy, x, partial, dkernel, view.first, groups, block, m)
     if chunks > 1:
@@ -65,7 +66,8 @@ _kernel_back_2x2, _kernel_back_2x4, _kernel_back_4x4 = of_sizes(lambda t: t.kern
 def _kernel_gradient_tiles(dy, x, partial, dkernel, corner, groups, block, m):  # type: ignore[no-untyped-def]
     images, out_rows, out_columns, _ = dy.shape
     d_flat = dy.reshape(-1)
-    chunks, parts, panels, entries, size = partial.shape
+    several, parts, panels, entries, size = partial.shape
+    chunks = max(several, 1)
     width, of_row, apart = 64 // x.itemsize, m[1] + 2, entries * size
     part = size // width
     rows, columns = (out_rows + m[0] - 1) // m[0], (out_columns + m[1] - 1) // m[1]
@@ -74,7 +76,7 @@ def _kernel_gradient_tiles(dy, x, partial, dkernel, corner, groups, block, m):  
         chunk, which, group = task // groups // parts, task // groups % parts, task % groups
         first_panel, end_panel = group * panels // groups, (group + 1) * panels // groups
         of_group, channel = (end_panel - first_panel) * width, which * part
-        if chunks > 1:
+        if several:
             sums = partial[chunk, which, first_panel:end_panel].reshape(-1)
         else:
             sums = scratch((end_panel - first_panel) * apart, x)
@@ -112,7 +114,7 @@ def _kernel_gradient_tiles(dy, x, partial, dkernel, corner, groups, block, m):  
                     of_sums = (into, apart, targets, first > begin, wide, True)
                     multiply_transposed(of_v, sources, last - first, cells, *of_d, *of_sums)
                     panel += PANELS if wide else 1
-        if chunks == 1:
+        if not several:
             for panel in range(first_panel, end_panel):
                 of_panel = sums[(panel - first_panel) * apart :]
                 for c in range(part):
@@ -134,7 +136,8 @@ def _put_entries(du, apart, dkernel, c, f, m):  # type: ignore[no-untyped-def]
 
 
 def _collect_partials(partial, dkernel, m):  # type: ignore[no-untyped-def]
-    chunks, parts, panels, entries, size = partial.shape
+    several, parts, panels, entries, size = partial.shape
+    chunks = max(several, 1)
     width = 64 // dkernel.itemsize
     part = size // width
     for task in prange(parts * panels * part):

@@ -31,6 +31,10 @@ _KERNELS, _OPS = "scratchnet/ops/kernels", "tests/ops"
 # there are no more of them than needed.
 TESTS: dict[str, tuple[str, ...]] = {
     f"{_KERNELS}/addresses.py": ("tests/optimizers/test_one_pass.py",),
+    f"{_KERNELS}/biased_blocks.py": (
+        f"{_OPS}/test_fused.py::test_results_written_past_the_caches_are_the_same",
+        f"{_OPS}/test_fused.py::test_convolution_and_bias_and_activation",
+    ),
     f"{_KERNELS}/blocks.py": (
         f"{_OPS}/test_exact_depthwise.py::test_kernels_of_depthwise_conv2d_are_exact",
         f"{_OPS}/test_exact.py::test_any_number_of_panels_is_exact",
@@ -41,14 +45,25 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_OPS}/test_threads.py",
         f"{_OPS}/test_exact.py::test_the_layout_of_an_array_does_not_change_the_result",
     ),
+    f"{_KERNELS}/line_blocks.py": (
+        f"{_OPS}/test_depthwise_lines.py",
+        f"{_OPS}/test_exact.py::test_any_number_of_panels_is_exact",
+    ),
+    f"{_KERNELS}/panels.py": (f"{_OPS}/test_panels.py",),
     f"{_KERNELS}/products.py": (f"{_OPS}/test_dense.py",),
     f"{_KERNELS}/registers.py": (
         f"{_OPS}/test_winograd.py",
         f"{_OPS}/test_exact.py::test_any_number_of_panels_is_exact",
     ),
+    f"{_KERNELS}/scattering.py": (f"{_OPS}/test_exact.py",),
     f"{_KERNELS}/threads.py": (f"{_OPS}/test_threads.py",),
     f"{_KERNELS}/transforms.py": (f"{_OPS}/test_winograd.py",),
     f"{_KERNELS}/warmup.py": (f"{_OPS}/test_compilation.py",),
+    f"{_KERNELS}/window_blocks.py": (
+        f"{_OPS}/test_exact.py::test_max_pooling_of_many_channels_is_exact",
+        f"{_OPS}/test_exact_dense_and_merges.py",
+        f"{_OPS}/test_fused.py::test_normalization_and_pooling",
+    ),
 }
 _COPIED = ("pyproject.toml", "reference")  # beside the sources and the tests
 _THREADS = "2"  # as the tests of threads need; the machine may have fewer cores

@@ -41,7 +41,7 @@ def test_windows_stand_side_by_side_without_padding_unless_told_otherwise(name):
     strides = None if "pool" in name and "conv" not in name else (1, 1)
     usual = {"strides": strides, "padding": "valid", "dilation": (1, 1), "groups": 1}
     usual |= {"pool_size": (2, 2), "axis": -1, "output_padding": None}
-    usual |= {"pooling": ((2, 2), None, "valid")}
+    usual |= {"pooling": ((2, 2), None, "valid", False), "activation": "linear"}
     for argument, default in given.items():
         if argument in usual:
             assert default == usual[argument]

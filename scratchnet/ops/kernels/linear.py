@@ -139,10 +139,10 @@ def bias_add_activation_backward(
     dy: np.ndarray, y: np.ndarray, activation: str = "linear"
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `formulas.bias_add_activation_backward`."""
-    if activation == "linear":
-        return dy, bias_add_backward(dy)
     if not (served(dy, y) and dy.ndim and dy.shape == y.shape):
         return formulas.bias_add_activation_backward(dy, y, activation)
+    if activation == "linear":
+        return dy, bias_add_backward(dy)
     cells, kind = ready(dy).reshape(-1), ACTIVATIONS[activation]
     dx, partial = empty(dy.shape, cells.dtype), np.zeros((CHUNKS, dy.shape[-1]))
     _backward_and_sum(cells, ready(y).reshape(-1), kind, dx.reshape(-1), partial)

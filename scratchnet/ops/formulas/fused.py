@@ -4,7 +4,8 @@ A cell by cell operation takes as long as it takes to bring its array from memor
 do both steps while the cell is there. `relu` stands for the plain one, y = max(z, 0).
 
 Shapes, errors and sources are those of the steps, in `convolution`, `linear`, `merge`,
-`normalization`, `pooling`, `rectifiers` and `sigmoids`.
+`normalization`, `pooling`, `rectifiers` and `sigmoids`. An activation that is none of `ACTIVATIONS`
+is a KeyError.
 """
 
 from __future__ import annotations
